@@ -1,0 +1,1 @@
+"""What Pulumi sees of Sluice."""

@@ -1,0 +1,1 @@
+"""Sluice: releases ML and LLM endpoints from Azure-ML-style YAML."""

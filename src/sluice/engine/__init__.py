@@ -1,0 +1,1 @@
+"""The one door to Pulumi: the engine's installation and its Automation API."""

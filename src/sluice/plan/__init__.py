@@ -1,0 +1,1 @@
+"""Specifications to a resource graph, as data: no Pulumi, no I/O."""

@@ -1,0 +1,1 @@
+"""Specifications: load with line marks, check, freeze."""

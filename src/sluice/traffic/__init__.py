@@ -1,0 +1,1 @@
+"""Weight arithmetic and the Router protocol."""
