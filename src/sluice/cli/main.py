@@ -1,5 +1,61 @@
-"""The `sluice` command."""
+"""The `sluice` command: one file a verb, errors as the user's words, exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from sluice.cli import (
+    doctor,
+    down,
+    invoke,
+    keys,
+    logs,
+    model,
+    preview,
+    shell_env,
+    status,
+    token,
+    traffic,
+    up,
+    validate,
+)
+from sluice.errors import SluiceError
+from sluice.report import note
+
+app = typer.Typer(
+    name="sluice",
+    help="Release ML and LLM endpoints from Azure-ML-style YAML.\n\n"
+    "Exit codes: 0 done, 1 refused or failed, 2 the call is wrong, 3 paused or inconclusive, 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for module in (validate, preview, up, down, status, invoke, logs, token, doctor, shell_env):
+    module.register(app)
+for group in (traffic, keys, model):
+    group.register(app)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one call and return its exit status; a user's mistake never shows a traceback."""
+    try:
+        result = typer.main.get_command(app).main(arguments, prog_name="sluice", standalone_mode=False)
+    except SluiceError as error:
+        note(f"error: {error}", "red")
+        return error.exit_status
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except TyperException as error:
+        error.show()
+        return 2
+    return result if isinstance(result, int) else 0

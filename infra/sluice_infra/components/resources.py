@@ -1,0 +1,83 @@
+"""Pulumi resources from the plan's data: one class for all, since the plan knows the properties."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from sluice.errors import SecretMissing, Unsupported
+from sluice.plan.graph import Output, Resource
+from sluice.spec.models import SecretReference, SecretScheme
+
+
+class SluiceResource(pulumi.CustomResource):
+    """A resource of our provider. `outputs` names what it adds to its inputs."""
+
+    def __init__(
+        self, planned: Resource, properties: Mapping[str, Any], outputs: tuple[str, ...], opts: pulumi.ResourceOptions
+    ) -> None:
+        wanted = {**dict.fromkeys(outputs), **properties}
+        super().__init__(f"sluice:index:{planned.type}", planned.name, wanted, opts)
+
+    def output(self, name: str) -> pulumi.Output[Any]:
+        """Return an output by its name on the wire."""
+        value: pulumi.Output[Any] = getattr(self, name)
+        return value
+
+
+# What each type adds to its inputs (the provider's `computed`, here for the program that reads them).
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "Connection": ("revision",),
+    "Environment": ("key",),
+    "Endpoint": ("url", "primaryKey", "secondaryKey"),
+}
+
+
+def resolved(value: Any, made: Mapping[str, SluiceResource]) -> Any:
+    """Return a planned property as Pulumi takes it: outputs linked, secret references read and marked."""
+    if isinstance(value, SecretReference):
+        return secret(value)
+    if isinstance(value, Output):
+        return made[value.resource].output(value.property)
+    if isinstance(value, Mapping):
+        return {key: resolved(child, made) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [resolved(child, made) for child in value]
+    return value
+
+
+def secret(reference: SecretReference) -> pulumi.Output[str]:
+    """Return a secret's value, marked as one. Raises SecretMissing, Unsupported."""
+    if reference.scheme is SecretScheme.LITERAL:
+        return pulumi.Output.secret(reference.name)
+    if reference.scheme is SecretScheme.KEYVAULT:
+        raise Unsupported(
+            f"${{keyvault:{reference.name}}} needs Azure, which the local target has not",
+            remedy="Use ${config:NAME} or ${env:NAME} in an overlay of this stack.",
+            at=reference.at,
+        )
+    found = _from_config(reference) if reference.scheme is SecretScheme.CONFIG else _from_environment(reference)
+    if found is None:
+        raise _missing(reference)
+    return found
+
+
+def _from_config(reference: SecretReference) -> pulumi.Output[str] | None:
+    return pulumi.Config().get_secret(reference.name)
+
+
+def _from_environment(reference: SecretReference) -> pulumi.Output[str] | None:
+    value = os.environ.get(reference.name)
+    return pulumi.Output.secret(value) if value else None
+
+
+def _missing(reference: SecretReference) -> SecretMissing:
+    how = {
+        SecretScheme.CONFIG: f"Set it: pulumi config set --secret {reference.name}",
+        SecretScheme.ENV: f"Set it: export {reference.name}=...",
+    }
+    message = f"${{{reference.scheme}:{reference.name}}} is not set"
+    return SecretMissing(message, remedy=how[reference.scheme], at=reference.at)

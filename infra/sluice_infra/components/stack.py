@@ -1,0 +1,33 @@
+"""Registers a plan's graph with Pulumi: each resource after what it needs, grouped by endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from sluice.plan.graph import Graph, Resource
+from sluice_infra.components.endpoint import OnlineEndpoint
+from sluice_infra.components.resources import OUTPUTS, SluiceResource, resolved
+
+
+def build(graph: Graph) -> Mapping[str, Any]:
+    """Register every resource and return the stack's outputs: per endpoint its url and (secret) keys."""
+    groups = {group: OnlineEndpoint(group) for group in dict.fromkeys(r.group for r in graph.resources) if group}
+    made: dict[str, SluiceResource] = {}
+    for planned in graph.resources:
+        made[planned.key] = _register(planned, groups, made)
+    endpoints = graph.of("Endpoint")
+    return {"endpoints": {planned.name: {"url": made[planned.key].output("url")} for planned in endpoints}}
+
+
+def _register(
+    planned: Resource, groups: Mapping[str, OnlineEndpoint], made: Mapping[str, SluiceResource]
+) -> SluiceResource:
+    options = pulumi.ResourceOptions(
+        parent=groups[planned.group] if planned.group else None,
+        depends_on=[made[key] for key in planned.needs],
+    )
+    properties = resolved(planned.properties, made)
+    return SluiceResource(planned, properties, OUTPUTS.get(planned.type, ()), options)

@@ -1,0 +1,53 @@
+"""Endpoint: a port with an Envoy behind it, and the keys that open it."""
+
+from __future__ import annotations
+
+from sluice.targets.local import endpoints, gateways
+from sluice.targets.local.state import EndpointState
+from sluice.targets.local.target import LocalTarget
+from sluice_infra.provider.handler import Context, Handler, Live
+from sluice_infra.provider.values import Plain
+
+
+class EndpointHandler(Handler):
+    """An online endpoint on this machine."""
+
+    inputs = ("name", "authMode", "port", "description", "tags", "properties", "identities")
+    replace = frozenset({"name"})
+    secrets = frozenset({"primaryKey", "secondaryKey"})
+    computed = ("url", "primaryKey", "secondaryKey")
+
+    def create(self, context: Context, inputs: Plain) -> tuple[str, Plain]:
+        """Open the endpoint."""
+        state = endpoints.create(target_of(context), inputs["name"], inputs["authMode"], inputs["port"])
+        return inputs["name"], _properties(state, inputs)
+
+    def read(self, context: Context, identifier: str, state: Plain) -> Live | None:
+        """Return the endpoint; a gateway that is down is told as such."""
+        target = target_of(context)
+        live = target.endpoint(identifier).load()
+        if live is None:
+            return None
+        known = {key: state.get(key) for key in self.inputs} | {"name": live.name, "authMode": live.auth_mode}
+        down = () if gateways.router(target, live.name).admin.ready() else ("its gateway does not answer",)
+        return Live(_properties(live, known), down)
+
+    def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
+        """Change the endpoint where it stands; bring its gateway back up if it is down."""
+        del state
+        return _properties(endpoints.update(target_of(context), identifier, inputs["authMode"], inputs["port"]), inputs)
+
+    def delete(self, context: Context, identifier: str, state: Plain) -> None:
+        """Close the endpoint."""
+        del state
+        endpoints.remove(target_of(context), identifier)
+
+
+def target_of(context: Context) -> LocalTarget:
+    """Return the local target a call is about."""
+    return LocalTarget(context.paths, context.report, context.cancelled)
+
+
+def _properties(state: EndpointState, inputs: Plain) -> Plain:
+    live = {"url": f"http://127.0.0.1:{state.port}/score", "authMode": state.auth_mode}
+    return inputs | live | {"primaryKey": state.primary, "secondaryKey": state.secondary}

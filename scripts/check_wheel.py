@@ -1,0 +1,63 @@
+"""Build the wheel, install it alone into a fresh environment, and see that it is whole and starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = {"src/sluice": "sluice", "infra/sluice_infra": "sluice_infra", "schemas": "sluice/schemas"}
+
+
+def main() -> int:
+    """The exit status: 0 when the wheel holds every file of the packages and its command starts."""
+    with tempfile.TemporaryDirectory(prefix="sluice-wheel-") as folder:
+        wheel = build(Path(folder))
+        missing = expected() - set(zipfile.ZipFile(wheel).namelist())
+        if missing:
+            sys.stderr.write(f"the wheel lacks: {', '.join(sorted(missing))}\n")
+            return 1
+        start(wheel, Path(folder) / "venv")
+    sys.stdout.write("the wheel is whole and starts\n")
+    return 0
+
+
+def build(folder: Path) -> Path:
+    """The wheel of this tree."""
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+    return next(folder.glob("*.whl"))
+
+
+def expected() -> set[str]:
+    """Every file of the packages, data included, by its name in the wheel."""
+    return {
+        f"{inside}/{file.relative_to(ROOT / room).as_posix()}"
+        for room, inside in ROOMS.items()
+        for file in (ROOT / room).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+def start(wheel: Path, venv: Path) -> None:
+    """Install the wheel with its locked requirements and start its command there."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    python = str(venv / "bin" / "python")
+    run(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
+    lock = str(ROOT / "requirements" / "runtime.txt")
+    run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock)
+    run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", str(wheel))
+    run(str(venv / "bin" / "sluice"), "--help")
+    run(python, "-c", "from sluice.engine.parts import pinned_versions; pinned_versions()")
+
+
+def run(*command: str) -> None:
+    """Run one command outside the tree, so that nothing of it is imported by accident."""
+    folder = ROOT if "hatchling" in command else Path(tempfile.gettempdir())
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""`sluice down`: take the stack down, in the order that loses nothing."""
+
+from __future__ import annotations
+
+import typer
+
+from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
+from sluice.cli.engine_run import run
+from sluice.report import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("down")(down)
+
+
+def down(stack: Stack = DEFAULT_STACK, yes: Yes = False) -> int:
+    """Take the stack down: traffic first, then deployments, then endpoints; no process stays.
+
+    Example: sluice down --stack dev --yes
+    """
+    if not confirm(f"Take stack {stack} down?", yes=yes):
+        return 1
+    outcome = run(stack, "destroy")
+    _tidy(stack)
+    say(f"{outcome.changed} deleted" if outcome.changed else "nothing was there")
+    return 0
+
+
+def _tidy(stack: str) -> None:
+    """Stop the supervisor and remove the stack's folder when nothing is left in it."""
+    from sluice.targets.local.files import remove_tree
+    from sluice.targets.local.state import endpoints_of
+
+    target = local_target(stack)
+    if not endpoints_of(target.paths):
+        target.supervisor.shutdown()
+        remove_tree(target.paths.root)

@@ -1,0 +1,116 @@
+"""Running the engine for a verb, with its events as lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sluice.cli.common import project
+from sluice.report import Progress, note
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent
+
+    from sluice.engine.automation import StackRunner, Verb
+    from sluice.engine.outcome import Outcome
+
+_DONE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "created anew",
+    "delete-replaced": "old one deleted",
+}
+_PLANNED = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "replace": ("+-", "yellow"),
+    "create-replacement": ("++", "yellow"),
+    "delete-replaced": ("--", "red"),
+}
+
+
+def runner(stack: str) -> StackRunner:
+    """Return the runner of a stack of this project, the engine installed if need be."""
+    from sluice.engine.automation import StackRunner
+    from sluice.engine.install import ensure_engine
+
+    root = project()
+    return StackRunner(root, stack, ensure_engine(note))
+
+
+def run(stack: str, verb: Verb, *, expect_no_changes: bool = False) -> Outcome:
+    """Run a verb and show what it does."""
+    view = EventLines(Progress(), planned=verb == "preview")
+    try:
+        return runner(stack).run(verb, view.add, expect_no_changes=expect_no_changes)
+    finally:
+        view.progress.close()
+
+
+class EventLines:
+    """The engine's events as lines: what each resource is doing, and how it ended."""
+
+    def __init__(self, progress: Progress, *, planned: bool) -> None:
+        self.progress = progress
+        self._planned = planned
+
+    def add(self, event: EngineEvent) -> None:
+        """Show one event."""
+        if event.diagnostic_event and event.diagnostic_event.urn and event.diagnostic_event.ephemeral:
+            self.progress.status(title(event.diagnostic_event.urn), _text(event.diagnostic_event.message))
+        if event.resource_pre_event:
+            self._begun(event.resource_pre_event.metadata)
+        if event.res_outputs_event:
+            self._ended(event.res_outputs_event.metadata)
+        if event.res_op_failed_event:
+            self.progress.done(title(event.res_op_failed_event.metadata.urn), "failed", "red")
+        if event.diagnostic_event and event.diagnostic_event.severity == "warning":
+            note(f"warning: {_text(event.diagnostic_event.message)}", "yellow")
+
+    def _begun(self, metadata: Any) -> None:
+        op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
+        if not self._planned or op not in _PLANNED or _internal(metadata.urn):
+            return
+        sign, colour = _PLANNED[op]
+        self.progress.done(f"{sign} {title(metadata.urn)}", "; ".join(changes(metadata)) or op, colour)
+
+    def _ended(self, metadata: Any) -> None:
+        op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
+        if not self._planned and op in _DONE and not _internal(metadata.urn):
+            self.progress.done(title(metadata.urn), _DONE[op])
+
+
+def title(urn: str) -> str:
+    """Return `Type name` of a URN."""
+    parts = urn.split("::")
+    return f"{parts[2].rpartition(':')[2]} {parts[3]}"
+
+
+def _internal(urn: str) -> bool:
+    kind = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+    return kind.startswith("pulumi:")
+
+
+def changes(metadata: Any) -> list[str]:
+    """Return `path: old => new` for each changed property of a step; secrets stay hidden."""
+    detail = metadata.detailed_diff or {}
+    old = (metadata.old.outputs if metadata.old else None) or {}
+    new = (metadata.new.inputs if metadata.new else None) or {}
+    return [f"{path}: {_shown(old, path)} => {_shown(new, path)}" for path in detail]
+
+
+def _shown(tree: Any, path: str) -> str:
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    if isinstance(tree, dict) and "4dabf18193072939515e22adb298388d" in tree:
+        return "[secret]"
+    text = "nothing" if tree is None else str(int(tree) if isinstance(tree, float) and tree.is_integer() else tree)
+    return "[unknown]" if text.startswith("04da6b54") else text[:60]
+
+
+def _text(message: str) -> str:
+    from sluice.engine.outcome import plain_text
+
+    return plain_text(message)

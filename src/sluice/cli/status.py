@@ -1,0 +1,98 @@
+"""`sluice status`: what is there, and how it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, chosen_endpoint, local_target
+from sluice.report import say, say_json, table
+
+if TYPE_CHECKING:
+    from sluice.targets.local.state import EndpointState
+    from sluice.targets.local.target import LocalTarget
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("status")(status)
+
+
+def status(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: Json = False) -> int:
+    """Show endpoints, weights, deployments and their replicas.
+
+    Examples: sluice status -s dev | sluice status --json
+    """
+    from sluice.targets.local.state import endpoints_of
+
+    target = local_target(stack)
+    states = (chosen_endpoint(target, endpoint),) if endpoint else endpoints_of(target.paths)
+    described = [describe(target, state) for state in states]
+    if as_json:
+        say_json({"endpoints": described})
+    elif not described:
+        say(f"stack {stack} has no endpoint on this machine; make it: sluice up --stack {stack}")
+    for one in [] if as_json else described:
+        _show(one)
+    return 0
+
+
+def describe(target: LocalTarget, state: EndpointState) -> dict[str, Any]:
+    """Return an endpoint as `status --json` gives it: a shape scripts rely on."""
+    programs = {program.name: program for program in target.supervisor.programs()}
+    gateway = programs.get(f"{state.name}.envoy")
+    return {
+        "name": state.name,
+        "url": f"http://127.0.0.1:{state.port}/score",
+        "auth_mode": state.auth_mode,
+        "traffic": dict(state.routing.weights),
+        "mirror_traffic": dict(state.routing.mirror),
+        "gateway": _program(gateway),
+        "deployments": [_deployment(state, name, programs) for name in state.deployments],
+    }
+
+
+def _deployment(state: EndpointState, name: str, programs: dict[str, Any]) -> dict[str, Any]:
+    deployment = state.deployments[name]
+    replicas = [
+        {"id": replica.program, "port": replica.port, **_program(programs.get(replica.program))}
+        for replica in deployment.replicas
+    ]
+    healthy = all(replica["state"] == "running" for replica in replicas)
+    return {
+        "name": name,
+        "state": "healthy" if healthy else "unhealthy",
+        "model": deployment.facts.get("model"),
+        "environment": deployment.facts.get("environment"),
+        "replicas": replicas,
+    }
+
+
+def _program(program: Any) -> dict[str, Any]:
+    if program is None:
+        return {"pid": None, "state": "missing", "restarts": 0}
+    return {"pid": program.pid, "state": str(program.state), "restarts": program.restarts}
+
+
+def _show(endpoint: dict[str, Any]) -> None:
+    gateway = endpoint["gateway"]
+    restarted = f", restarted {gateway['restarts']} times" if gateway["restarts"] else ""
+    say(f"{endpoint['name']}  {endpoint['url']}  auth {endpoint['auth_mode']}  gateway {gateway['state']}{restarted}")
+    rows = [_row(endpoint, one) for one in endpoint["deployments"]]
+    head = ("deployment", "weight", "mirror", "state", "model", "replicas", "restarts")
+    say(table(head, rows) if rows else "  no deployments")
+
+
+def _row(endpoint: dict[str, Any], one: dict[str, Any]) -> tuple[Any, ...]:
+    model = one["model"]
+    running = sum(replica["state"] == "running" for replica in one["replicas"])
+    return (
+        one["name"],
+        f"{endpoint['traffic'].get(one['name'], 0)} %",
+        f"{endpoint['mirror_traffic'].get(one['name'], 0)} %",
+        one["state"],
+        f"{model['name']}:{model['version']}" if model else "-",
+        f"{running}/{len(one['replicas'])}",
+        sum(replica["restarts"] for replica in one["replicas"]),
+    )

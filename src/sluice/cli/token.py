@@ -1,0 +1,37 @@
+"""`sluice token`: a token for an endpoint with auth_mode aml_token."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, chosen_endpoint, local_target
+from sluice.report import say, say_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("token")(token)
+
+
+def token(
+    stack: Stack = DEFAULT_STACK,
+    endpoint: EndpointName = None,
+    lifetime: Annotated[int, typer.Option("--lifetime", min=1, help="Seconds until it ends.")] = 12 * 3600,
+    as_json: Json = False,
+) -> int:
+    """Print a token that opens an endpoint until it ends (12 hours unless told).
+
+    Example: curl -H "Authorization: Bearer $(sluice token)" ...
+    """
+    from sluice.targets.local.endpoints import mint_token
+
+    text, ends = mint_token(chosen_endpoint(local_target(stack), endpoint), time.time(), lifetime)
+    if as_json:
+        say_json({"accessToken": text, "expiryTimeUtc": datetime.fromtimestamp(ends, UTC).isoformat()})
+    else:
+        say(text)
+    return 0

@@ -1,0 +1,99 @@
+"""`sluice traffic show|set`: the weights of an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from sluice.cli.common import (
+    DEFAULT_STACK,
+    EndpointName,
+    Json,
+    Stack,
+    Yes,
+    chosen_endpoint,
+    confirm,
+    local_target,
+)
+from sluice.cli.engine_run import run, runner
+from sluice.report import say, say_json, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    group = typer.Typer(help="Show or set the weights of an endpoint.", no_args_is_help=True)
+    group.command("show")(show)
+    group.command("set")(set_weights)
+    app.add_typer(group, name="traffic")
+
+
+def show(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: Json = False) -> int:
+    """Show live weights and mirror traffic.
+
+    Example: sluice traffic show --stack dev
+    """
+    routing = chosen_endpoint(local_target(stack), endpoint).routing
+    if as_json:
+        say_json({"traffic": dict(routing.weights), "mirror_traffic": dict(routing.mirror)})
+    else:
+        rows = [(name, f"{weight} %", f"{routing.mirror.get(name, 0)} %") for name, weight in routing.weights.items()]
+        say(table(("deployment", "weight", "mirror"), rows))
+    return 0
+
+
+def set_weights(
+    weights: Annotated[list[str], typer.Argument(metavar="NAME=PERCENT...", help="What each deployment gets.")],
+    stack: Stack = DEFAULT_STACK,
+    endpoint: EndpointName = None,
+    yes: Yes = False,
+) -> int:
+    """Set the weights: written into the stack's configuration, then applied by one `up`.
+
+    Deployments that are not named get 0. The sum is 0 or 100.
+
+    Example: sluice traffic set blue=0 green=100 --stack dev --yes
+    """
+    from sluice.traffic.weights import parse_assignments
+
+    wanted = parse_assignments(weights)
+    state = chosen_endpoint(local_target(stack), endpoint)
+    refuse(wanted, state.deployments, state.name)
+    if not confirm(f"Set {' '.join(weights)} on {state.name}?", yes=yes):
+        return 1
+    write_override(stack, state.name, wanted)
+    run(stack, "up")
+    live = chosen_endpoint(local_target(stack), state.name).routing.weights
+    say(" ".join(f"{name}={weight}" for name, weight in live.items()))
+    return 0
+
+
+def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: str) -> None:
+    """Raise TrafficRefused for weights that can't be, before anything is written."""
+    from sluice.traffic.weights import check_weights
+
+    check_weights(wanted, existing, endpoint)
+
+
+def write_override(stack: str, endpoint: str | None, weights: Mapping[str, int]) -> None:
+    """Write the stack's override of an endpoint's weights into its configuration."""
+    import json
+
+    if endpoint is None:
+        endpoint = only_endpoint(stack)
+    runner(stack).set_object("sluice:traffic", endpoint, json.dumps(dict(weights)))
+
+
+def only_endpoint(stack: str) -> str:
+    """Return the name of the only endpoint in the stack's specs. Raises UsageError where there are several."""
+    from sluice.cli.common import project
+    from sluice.errors import UsageError
+    from sluice.spec.load import load_specs
+    from sluice.spec.settings import load_settings
+
+    root = project()
+    names = list(load_specs(root, load_settings(root, stack).specs, stack).endpoints)
+    if len(names) != 1:
+        raise UsageError(f"the stack has {len(names)} endpoints: {', '.join(names)}", remedy="Choose: --endpoint NAME")
+    return names[0]

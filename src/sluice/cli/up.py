@@ -1,0 +1,56 @@
+"""`sluice up`: make the stack what its specifications say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
+from sluice.cli.engine_run import run
+from sluice.report import note, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("up")(up)
+
+
+def up(
+    stack: Stack = DEFAULT_STACK,
+    yes: Yes = False,
+    all_traffic: Annotated[
+        str | None,
+        typer.Option("--all-traffic", metavar="DEPLOYMENT", help="Give 100 % to this deployment of the stack."),
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option("--endpoint", "-e", help="The endpoint for --all-traffic.")] = None,
+) -> int:
+    """Make the stack what its specifications say.
+
+    Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue
+    """
+    if all_traffic:
+        from sluice.cli.traffic import write_override
+
+        write_override(stack, endpoint, {all_traffic: 100})
+    if not yes:
+        if not run(stack, "preview").changed:
+            note("nothing to change")
+            return 0
+        if not confirm("Do it?", yes=False):
+            return 1
+    outcome = run(stack, "up")
+    _tell(stack, outcome.changed)
+    return 0
+
+
+def _tell(stack: str, changed: int) -> None:
+    from sluice.targets.local.state import endpoints_of
+
+    say(f"{changed} changed" if changed else "nothing to change")
+    for state in endpoints_of(local_target(stack).paths):
+        weights = " ".join(f"{name}={weight}" for name, weight in state.routing.weights.items())
+        say(f"{state.name}  http://127.0.0.1:{state.port}/score  {weights}")
+        if state.deployments and not any(state.routing.weights.values()):
+            first = next(iter(state.deployments))
+            say(f"  no deployment has traffic; open it: sluice traffic set {first}=100 --endpoint {state.name}")

@@ -1,0 +1,155 @@
+"""Running a stack's program through Pulumi's Automation API, inline: the same program `pulumi up` runs.
+
+The program is `infra/__main__.py` by its path, as the language host would run it; project settings are never
+passed, since Pulumi would write them over Pulumi.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pulumi import automation
+from pulumi.automation import EngineEvent
+from pulumi.automation._stack import StackInitMode
+from pulumi.automation.errors import CommandError
+
+from sluice.engine.command import OwnSessionCommand
+from sluice.engine.home import ProjectHome
+from sluice.engine.locks import clear_stale
+from sluice.engine.outcome import Outcome, failure_of
+from sluice.engine.parts import Engine
+from sluice.errors import Interrupted
+
+Verb = Literal["up", "preview", "destroy", "refresh"]
+OnEvent = Callable[[EngineEvent], None]
+
+
+class _TrimmedStack(automation.Stack):
+    """A stack that starts no process we have no use for: no select before a run, no outputs and history after."""
+
+    def __init__(self, name: str, workspace: automation.LocalWorkspace, *, exists: bool) -> None:
+        if exists:
+            self.name, self.workspace, self._mode = name, workspace, StackInitMode.SELECT
+        else:
+            super().__init__(name, workspace, StackInitMode.CREATE_OR_SELECT)
+
+    def outputs(self) -> automation.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool | None = None) -> automation.UpdateSummary:
+        del show_secrets
+        now = datetime.now(UTC)
+        return automation.UpdateSummary("update", now, "", {}, {}, "succeeded")
+
+
+@dataclass
+class StackRunner:
+    """One stack of a project, driven by an engine. Made for one run: it holds the engine's process."""
+
+    root: Path
+    stack: str
+    engine: Engine
+    _command: OwnSessionCommand = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._command = OwnSessionCommand(str(self.engine.command), self.engine.version)
+
+    @property
+    def home(self) -> ProjectHome:
+        """The project's `.sluice/`."""
+        return ProjectHome(self.root)
+
+    def run(self, verb: Verb, on_event: OnEvent, *, expect_no_changes: bool = False) -> Outcome:
+        """Run a verb and return what happened. An interrupt (Ctrl-C) reaches the engine exactly once.
+
+        Raises:
+            Busy: another process updates the stack.
+            EngineFailed, SpecError and the like: with the words of whoever refused.
+            Interrupted: the user stopped it, and it ended cleanly.
+        """
+        self.home.prepare()
+        clear_stale(self.home.state, self.stack)
+        outcome = Outcome(verb)
+
+        def follow(event: EngineEvent) -> None:
+            outcome.add(event)
+            on_event(event)
+
+        stack = self._stack()
+        self._interruptible(lambda: _run_verb(stack, verb, follow, expect_no_changes), outcome)
+        return outcome
+
+    def set_object(self, key: str, name: str, value: str) -> None:
+        """Set `name` in the object under configuration `key` to a JSON value."""
+        self.home.prepare()
+        workspace = self._stack().workspace
+        known = workspace.get_all_config(self.stack)
+        current = json.loads(known[key].value) if key in known else {}
+        text = json.dumps({**current, name: json.loads(value)})
+        workspace.set_config(self.stack, key, automation.ConfigValue(text))
+
+    def _interruptible(self, work: Callable[[], None], outcome: Outcome) -> None:
+        """Run `work` in a thread, so that Ctrl-C finds this one free to pass it on."""
+        failures: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+
+        worker = threading.Thread(target=guarded, daemon=True)
+        worker.start()
+        self._wait(worker)
+        if self._command.interrupted:
+            raise Interrupted("stopped; what was under way has ended cleanly")
+        if failures and isinstance(failures[0], CommandError):
+            raise failure_of(failures[0], outcome, self.stack) from None
+        if failures:
+            raise failures[0]
+
+    def _wait(self, worker: threading.Thread) -> None:
+        while worker.is_alive():
+            try:
+                worker.join(0.5)
+            except KeyboardInterrupt:
+                self._command.interrupt()
+
+    def _stack(self) -> _TrimmedStack:
+        workspace = automation.LocalWorkspace(
+            work_dir=str(self.root),
+            program=self._program,
+            env_vars=self.home.variables(self.engine, os.environ),
+            pulumi_command=self._command,
+        )
+        return _TrimmedStack(self.stack, workspace, exists=self._exists())
+
+    def _exists(self) -> bool:
+        """Tell whether the default backend has the stack; for any other, Pulumi is asked."""
+        stacks = self.home.state / ".pulumi" / "stacks" / str(self._project["name"])
+        return "PULUMI_BACKEND_URL" not in os.environ and (stacks / f"{self.stack}.json").is_file()
+
+    def _program(self) -> None:
+        main = self.root / str(self._project.get("main", "."))
+        runpy.run_path(str(main / "__main__.py"), run_name="__main__")
+
+    @property
+    def _project(self) -> dict[str, Any]:
+        settings: dict[str, Any] = yaml.safe_load((self.root / "Pulumi.yaml").read_text())
+        return settings
+
+
+def _run_verb(stack: automation.Stack, verb: Verb, on_event: OnEvent, expect_no_changes: bool) -> None:
+    options: dict[str, Any] = {"on_event": on_event, "color": "never"}
+    if verb in ("up", "preview") and expect_no_changes:
+        options["expect_no_changes"] = True
+    getattr(stack, verb)(**options)

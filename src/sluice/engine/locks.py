@@ -1,0 +1,90 @@
+"""Pulumi's locks on a stack whose state is a folder here: who holds one, and which were left by the dead.
+
+A lock names host, pid and time. One whose process is gone, is a zombie, or started after the lock was taken
+may be removed: that one file. `pulumi cancel` would remove a live one too, so it is never used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import Busy
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file of Pulumi's folder backend."""
+
+    file: Path
+    pid: int
+    host: str
+    user: str
+    taken: float
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether its holder is surely gone: a holder on another host never is."""
+        if self.host != socket.gethostname():
+            return False
+        started = _process_start(self.pid)
+        return started is None or started > self.taken + 1
+
+
+def clear_stale(state: Path, stack: str) -> int:
+    """Remove locks of dead processes and return how many. Raises Busy for a lock that is held."""
+    removed = 0
+    for lock in locks_of(state, stack):
+        if not lock.stale:
+            raise Busy(
+                f"stack {stack} is being updated by {lock.user}@{lock.host}, process {lock.pid}",
+                remedy="Wait for it to end, or stop it with Ctrl-C where it runs.",
+            )
+        lock.file.unlink(missing_ok=True)
+        removed += 1
+    return removed
+
+
+def locks_of(state: Path, stack: str) -> Iterator[Lock]:
+    """Yield the locks of a stack."""
+    for file in sorted((state / ".pulumi" / "locks").glob(f"*/*/{stack}/*.json")):
+        lock = _read(file)
+        if lock is not None:
+            yield lock
+
+
+def _read(file: Path) -> Lock | None:
+    try:
+        record: dict[str, Any] = json.loads(file.read_text())
+        taken = datetime.fromisoformat(record["timestamp"]).timestamp()
+        return Lock(file, int(record["pid"]), record["hostname"], record["username"], taken)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _process_start(pid: int) -> float | None:
+    """Return when a living process started (seconds since 1970); None when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = next(
+            float(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime")
+        )
+    except OSError:
+        return 0.0 if not Path("/proc/self").exists() and _alive(pid) else None
+    return None if fields[0] == "Z" else boot + float(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,78 @@
+"""What the engine's events say about a run, and the error a failed run becomes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pulumi.automation import EngineEvent
+from pulumi.automation.errors import CommandError
+
+from sluice.errors import Busy, EngineFailed, SluiceError
+
+_COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Outcome:
+    """Counts of operations and the words of whoever failed, gathered while a run goes on."""
+
+    verb: str
+    operations: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, event: EngineEvent) -> None:
+        """Take one event in."""
+        if event.summary_event:
+            self.operations.update({str(op): n for op, n in event.summary_event.resource_changes.items()})
+        diagnostic = event.diagnostic_event
+        if diagnostic is None or diagnostic.ephemeral:
+            return
+        text = plain_text(diagnostic.message)
+        if diagnostic.severity == "error" and not _noise(text):
+            self.errors.append(text)
+        elif diagnostic.severity == "warning":
+            self.warnings.append(text)
+
+    @property
+    def changed(self) -> int:
+        """Return how many resources were, or would be, changed."""
+        return sum(n for op, n in self.operations.items() if op not in ("same", "read", "refresh"))
+
+
+def plain_text(message: str) -> str:
+    """Return an engine's message without its colour marks and label."""
+    return _COLOUR.sub("", message).strip().removeprefix("error: ").removeprefix("warning: ")
+
+
+def _noise(text: str) -> bool:
+    return text in ("update failed", "preview failed", "an error occurred while advancing the preview")
+
+
+def failure_of(error: CommandError, outcome: Outcome, stack: str) -> SluiceError:
+    """Return the error of ours that a failed run is."""
+    text = plain_text(str(error))
+    if "currently locked" in text:
+        return Busy(f"stack {stack} is being updated by someone else", details=_after(text, "locked by"))
+    if "incorrect passphrase" in text or "passphrase must be set" in text:
+        return EngineFailed(
+            f"the passphrase does not open the secrets of stack {stack}",
+            remedy="Give the one the state was made with (PULUMI_CONFIG_PASSPHRASE_FILE); without it, the"
+            " secrets in the state are lost: sluice down, remove .sluice/state, and sluice up.",
+        )
+    if "--expect-no-changes" in text or "no changes were expected" in text:
+        return EngineFailed("changes were found where none were expected", remedy="See them: sluice preview")
+    words = list(dict.fromkeys(outcome.errors))
+    if words:
+        return EngineFailed(words[0], details="\n".join(words[1:]))
+    return EngineFailed(f"{outcome.verb} failed", details=_tail(text))
+
+
+def _after(text: str, word: str) -> str:
+    return text[text.find(word) :].strip() if word in text else ""
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-12:])

@@ -1,0 +1,346 @@
+"""The graph of a stack on this machine: from frozen specs to resources, pure.
+
+Identities and role assignments come first, then connections, then what each endpoint needs; an endpoint's
+traffic stands after all its deployments, so weights never name what does not run yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from sluice.errors import AccessDenied, SpecError, Unsupported
+from sluice.plan.access import SECRETS_READER, Assignment, assignments, identities_of, may_read
+from sluice.plan.connections import connections_read
+from sluice.plan.graph import Graph, Output, Resource
+from sluice.plan.servers import ServerKind, concurrency, server_kind
+from sluice.spec.models import (
+    AssetReference,
+    AuthMode,
+    Connection,
+    Deployment,
+    Endpoint,
+    Environment,
+    Flow,
+    Model,
+    Probe,
+    SecretReference,
+    SpecSet,
+    frozen_map,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The weights an endpoint is to have, in percent, and the share of copies each deployment gets."""
+
+    weights: Mapping[str, int] = field(default_factory=frozen_map)
+    mirror: Mapping[str, int] = field(default_factory=frozen_map)
+
+
+def plan_local(specs: SpecSet, goals: Mapping[str, Goal], ports: Mapping[str, int]) -> Graph:
+    """Return the resource graph of a stack on this machine.
+
+    Args:
+        specs: checked specifications.
+        goals: by endpoint.
+        ports: by endpoint, where the user chose one.
+
+    Raises:
+        SpecError: a reference to a model, environment or connection that no spec defines.
+        AccessDenied: a deployment reads a connection its identity has no role for.
+        Unsupported: what this machine can't do, with the reason.
+    """
+    held = assignments(specs.endpoints.values(), specs.access)
+    resources = [*_identities(specs), *_assignments(held), *map(_connection, specs.connections.values())]
+    for endpoint in specs.endpoints.values():
+        port = ports.get(endpoint.name)
+        resources += _EndpointPlan(specs, endpoint, held).resources(goals.get(endpoint.name, Goal()), port)
+    return Graph(tuple({resource.key: resource for resource in resources}.values()))
+
+
+def _identities(specs: SpecSet) -> Iterator[Resource]:
+    named = {name: e.identity.type for e in specs.endpoints.values() for name in identities_of(e)}
+    for name, kind in sorted(named.items()):
+        yield Resource("Identity", name, frozen_map({"name": name, "type": str(kind)}))
+
+
+def _assignments(held: tuple[Assignment, ...]) -> Iterator[Resource]:
+    for one in held:
+        properties = {"identity": one.identity, "role": one.role, "scope": one.scope}
+        yield Resource("RoleAssignment", f"{one.identity}/{one.role}/{one.scope}", frozen_map(properties))
+
+
+def _connection(connection: Connection) -> Resource:
+    properties = {
+        "name": connection.name,
+        "type": connection.type,
+        "configs": dict(connection.configs),
+        "secrets": dict(connection.secrets),
+    }
+    return Resource("Connection", connection.name, frozen_map(properties))
+
+
+@dataclass(frozen=True)
+class _EndpointPlan:
+    specs: SpecSet
+    endpoint: Endpoint
+    held: tuple[Assignment, ...]
+
+    def resources(self, goal: Goal, port: int | None) -> list[Resource]:
+        refuse_what_only_azure_has(self.endpoint)
+        endpoint = self._endpoint(port)
+        mine = [d for d in self.specs.deployments if d.endpoint_name == self.endpoint.name]
+        parts = [part for deployment in mine for part in self._deployment(deployment, endpoint.key)]
+        running = tuple(part.key for part in parts if part.type == "Deployment")
+        return [endpoint, *parts, self._traffic(goal, (endpoint.key, *running))]
+
+    def _endpoint(self, port: int | None) -> Resource:
+        endpoint = self.endpoint
+        properties = {
+            "name": endpoint.name,
+            "authMode": str(endpoint.auth_mode),
+            "port": port,
+            "description": endpoint.description,
+            "tags": dict(endpoint.tags),
+            "properties": dict(endpoint.properties),
+            "identities": list(identities_of(endpoint)),
+        }
+        needs = tuple(f"Identity:{name}" for name in identities_of(endpoint))
+        return Resource("Endpoint", endpoint.name, frozen_map(properties), needs, endpoint.name)
+
+    def _traffic(self, goal: Goal, needs: tuple[str, ...]) -> Resource:
+        properties = {
+            "endpoint": self.endpoint.name,
+            "weights": dict(goal.weights),
+            "mirror": dict(goal.mirror),
+        }
+        return Resource("Traffic", self.endpoint.name, frozen_map(properties), needs, self.endpoint.name)
+
+    def _deployment(self, deployment: Deployment, endpoint_key: str) -> Iterator[Resource]:
+        refuse_kubernetes(deployment)
+        name = f"{deployment.endpoint_name}/{deployment.name}"
+        model = _resolved_model(self.specs, deployment)
+        kind = server_kind(deployment, model)
+        flow = model.content.flow if model and model.content else None
+        environment = _environment(self.specs, deployment, kind, flow, name)
+        yield environment
+        needs = [endpoint_key, environment.key]
+        model_key: Mapping[str, object] | None = None
+        if model:
+            resource = _model(self.specs.root, deployment, model)
+            yield resource
+            needs.append(resource.key)
+            model_key = {k: resource.properties[k] for k in ("name", "version", "contentHash")}
+        reads = self._readable(deployment, flow)
+        needs += [f"Connection:{connection}" for connection in reads.values()]
+        needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self.held if a.role == SECRETS_READER]
+        properties = _deployment_properties(deployment, kind, model_key, environment.key, reads, self._reader())
+        properties["code"] = _code(self.specs.root, deployment)
+        yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
+
+    def _reader(self) -> str | None:
+        return next(iter(identities_of(self.endpoint)), None)
+
+    def _readable(self, deployment: Deployment, flow: Flow | None) -> Mapping[str, str]:
+        reads = connections_read(deployment, flow)
+        for connection in reads.values():
+            _refuse_undefined(self.specs, deployment, connection)
+            _refuse_ungranted(deployment, self._reader(), connection, self.held)
+        return reads
+
+
+def refuse_what_only_azure_has(endpoint: Endpoint) -> None:
+    """Raise Unsupported for an endpoint that this machine can't stand in for."""
+    if endpoint.compute:
+        raise _only_azure(endpoint, f"compute {endpoint.compute} (a Kubernetes endpoint)", "Leave `compute` out")
+    if endpoint.auth_mode is AuthMode.AAD_TOKEN:
+        raise _only_azure(endpoint, "auth_mode aad_token needs Microsoft Entra ID", "Use key or aml_token")
+    if endpoint.public_network_access == "disabled":
+        raise _only_azure(endpoint, "public_network_access: disabled needs a private network", "Leave it out")
+
+
+def _only_azure(endpoint: Endpoint, what: str, remedy: str) -> Unsupported:
+    message = f"endpoint {endpoint.name}: {what}, which the local target has not"
+    return Unsupported(message, remedy=f"{remedy} in an overlay of this stack, or set target: azure.", at=endpoint.at)
+
+
+def refuse_kubernetes(deployment: Deployment) -> None:
+    """Raise Unsupported for a deployment whose form only Azure's clusters run."""
+    reason = ""
+    if deployment.type == "kubernetes":
+        reason = "type: kubernetes needs a cluster"
+    elif deployment.scale_settings.type != "default":
+        reason = f"scale_settings.type {deployment.scale_settings.type} needs an autoscaler"
+    elif deployment.egress_public_network_access == "disabled":
+        reason = "egress_public_network_access: disabled needs a private network"
+    if reason:
+        raise Unsupported(
+            f"deployment {deployment.name}: {reason}, which the local target has not",
+            remedy="Change it in an overlay of this stack, or set target: azure.",
+            at=deployment.at,
+        )
+
+
+def _resolved_model(specs: SpecSet, deployment: Deployment) -> Model | None:
+    if not isinstance(deployment.model, AssetReference):
+        return deployment.model
+    found = _named(specs.models, deployment.model)
+    if found is None:
+        raise _unresolved("model", deployment.model, specs.models, deployment)
+    return found
+
+
+def _resolved_environment(specs: SpecSet, deployment: Deployment) -> Environment | None:
+    if not isinstance(deployment.environment, AssetReference):
+        return deployment.environment
+    found = _named(specs.environments, deployment.environment)
+    if found is None:
+        raise _unresolved("environment", deployment.environment, specs.environments, deployment)
+    return found
+
+
+def _named(known: Mapping[tuple[str, str], T], reference: AssetReference) -> T | None:
+    if reference.name is None:
+        return None
+    if reference.version is not None:
+        return known.get((reference.name, reference.version))
+    versions = [version for name, version in known if name == reference.name]
+    return known[reference.name, max(versions, key=_version_order)] if versions else None
+
+
+def _version_order(version: str) -> tuple[int, int, str]:
+    return (1, int(version), "") if version.isdecimal() else (0, 0, version)
+
+
+def _unresolved(
+    kind: str, reference: AssetReference, known: Mapping[tuple[str, str], T], deployment: Deployment
+) -> SpecError:
+    have = ", ".join(f"{name}:{version}" for name, version in sorted(known)) or "none"
+    return SpecError(
+        f"deployment {deployment.name}: {kind} {reference.text} is in no specification; found: {have}",
+        remedy=f"Add a {kind} file with that name and version, or write the {kind} inside the deployment.",
+        at=reference.at or deployment.at,
+    )
+
+
+def _model(root: Path, deployment: Deployment, model: Model) -> Resource:
+    if model.path is None or model.content is None:
+        raise Unsupported(
+            f"deployment {deployment.name}: model {model.name or '(inline)'} has no local files",
+            remedy="Point the model's path at a folder of this project.",
+            at=model.at,
+        )
+    digest = model.content.sha256
+    name = model.name or f"{deployment.endpoint_name}-{deployment.name}"
+    version = model.version or digest[:12]
+    properties = {
+        "name": name,
+        "version": version,
+        "type": model.type,
+        "path": relative_to(root, model.path),
+        "contentHash": digest,
+        "description": model.description,
+        "tags": dict(model.tags),
+        "properties": dict(model.properties),
+    }
+    return Resource("Model", f"{name}@{version}", frozen_map(properties))
+
+
+def relative_to(root: Path, path: Path) -> str:
+    """Return `path` as seen from the project, so that a checkout elsewhere plans the same."""
+    absolute = path if path.is_absolute() else root / path
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
+
+
+def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, flow: Flow | None, name: str) -> Resource:
+    environment = _resolved_environment(specs, deployment)
+    own = environment.requirements if environment else ()
+    added = flow.requirements if flow else ()
+    properties = {
+        "name": name,
+        "server": str(kind),
+        "image": environment.image if environment else None,
+        "requirements": list(dict.fromkeys((*own, *added))),
+        "pythonVersion": environment.python_version if environment else None,
+    }
+    return Resource("Environment", name, frozen_map(properties), (), deployment.endpoint_name)
+
+
+def _deployment_properties(  # noqa: PLR0913 - the six things a deployment is made of
+    deployment: Deployment,
+    kind: ServerKind,
+    model: Mapping[str, object] | None,
+    environment: str,
+    reads: Mapping[str, str],
+    identity: str | None,
+) -> dict[str, object]:
+    variables = deployment.environment_variables
+    return {
+        "endpoint": deployment.endpoint_name,
+        "name": deployment.name,
+        "server": str(kind),
+        "model": model,
+        "environment": Output(environment, "key"),
+        "environmentVariables": {k: v for k, v in variables.items() if not isinstance(v, SecretReference)},
+        "secretEnvironmentVariables": {k: v for k, v in variables.items() if isinstance(v, SecretReference)},
+        "connections": dict(sorted(reads.items())),
+        "connectionRevisions": {
+            behind: Output(f"Connection:{behind}", "revision") for behind in sorted(set(reads.values()))
+        },
+        "identity": identity,
+        "instanceType": deployment.instance_type,
+        "instanceCount": deployment.instance_count,
+        "requestTimeoutMs": deployment.request_settings.request_timeout_ms,
+        "maxConcurrentRequests": concurrency(deployment, kind),
+        "livenessProbe": _probe(deployment.liveness_probe),
+        "readinessProbe": _probe(deployment.readiness_probe),
+        "description": deployment.description,
+        "tags": dict(deployment.tags),
+    }
+
+
+def _probe(probe: Probe) -> dict[str, int]:
+    return {
+        "initialDelay": probe.initial_delay,
+        "period": probe.period,
+        "timeout": probe.timeout,
+        "successThreshold": probe.success_threshold,
+        "failureThreshold": probe.failure_threshold,
+    }
+
+
+def _code(root: Path, deployment: Deployment) -> dict[str, object] | None:
+    code = deployment.code_configuration
+    if code is None:
+        return None
+    return {"path": relative_to(root, code.code), "scoringScript": code.scoring_script}
+
+
+def _refuse_undefined(specs: SpecSet, deployment: Deployment, connection: str) -> None:
+    if connection in specs.connections:
+        return
+    have = ", ".join(sorted(specs.connections)) or "none"
+    raise SpecError(
+        f"deployment {deployment.name} reads connection {connection}, which no specification defines; found: {have}",
+        remedy=f"Add connections/{connection}.yaml, or name another in environment_variables.",
+        at=deployment.at,
+    )
+
+
+def _refuse_ungranted(
+    deployment: Deployment, identity: str | None, connection: str, held: tuple[Assignment, ...]
+) -> None:
+    if identity and may_read(identity, connection, held):
+        return
+    raise AccessDenied(
+        f"deployment {deployment.name} reads connection {connection}, but"
+        f" identity {identity or '(none)'} lacks role '{SECRETS_READER}' at scope workspace",
+        remedy="Set properties.enforce_access_to_default_secret_stores: enabled on the endpoint,"
+        f" or grant the role in access.yaml (identity: {identity or 'NAME'}, scope: workspace).",
+        at=deployment.at,
+    )

@@ -1,0 +1,208 @@
+"""From files to a checked set of specifications: the door of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sluice.errors import Mark, SpecError
+from sluice.spec.build import build_access, build_deployment, build_endpoint
+from sluice.spec.build_assets import build_environment, build_model
+from sluice.spec.build_connection import build_connection
+from sluice.spec.content import model_content
+from sluice.spec.documents import Document, Gathered, as_diagnostic, gather, gather_overlays, overlaid
+from sluice.spec.findings import error_at, schema_findings
+from sluice.spec.kinds import Kind, claims, detect
+from sluice.spec.models import Diagnostic, Model, ModelContent, SpecSet, frozen_map
+from sluice.spec.nodes import mark_of
+from sluice.spec.parse import display_path, read_node
+from sluice.spec.rules.across import World, across_findings
+from sluice.spec.rules.registry import own_findings
+from sluice.spec.schema import normalised, top
+
+
+def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | None = None) -> SpecSet:
+    """Return every specification of the project at `root`, with the overlays of `stack` on top, checked.
+
+    Bad specifications don't raise: `diagnostics` of the result holds what is wrong with them, in the order of
+    files and lines, and the rest of the set holds what could be read. `check` turns errors into an exception.
+
+    Args:
+        root: the project's folder; paths in marks are relative to it.
+        patterns: globs relative to `root`; None means `documents.DEFAULT_PATTERNS`.
+        stack: folder name below `stacks/`; None means no overlays.
+    """
+    root = root.resolve()
+    found = _stacked(root, gather(root, patterns), stack)
+    checked = [_check_document(document, root) for document in found.documents]
+    unique, repeated = _unique([one for one in checked if one.readable])
+    world, content_findings = _with_contents(_world(root, unique, checked))
+    findings = [finding for one in checked for finding in one.diagnostics]
+    findings += [*found.diagnostics, *repeated, *content_findings, *across_findings(world)]
+    return _spec_set(world, findings)
+
+
+def check(specs: SpecSet) -> None:
+    """Raise one SpecError with every error in `specs.diagnostics`; return where there is none."""
+    raise_errors(specs.diagnostics)
+
+
+def raise_errors(diagnostics: Iterable[Diagnostic]) -> None:
+    """Raise one SpecError with every error among `diagnostics`: the first as its head, the others as details."""
+    errors = [finding for finding in diagnostics if finding.severity == "error"]
+    if not errors:
+        return
+    first, *others = errors
+    details = "\n".join(shown(finding) for finding in others)
+    raise SpecError(first.message, remedy=first.remedy, at=first.at, details=details)
+
+
+def shown(finding: Diagnostic) -> str:
+    """Return a finding as one line of text, with its remedy below."""
+    line = f"{finding.at}: {finding.message}"
+    return f"{line}\n  {finding.remedy}" if finding.remedy else line
+
+
+def validate_files(root: Path, paths: Sequence[Path], kind: Kind | None = None) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with the specification files `paths`, each on its own, without a project.
+
+    Args:
+        root: paths in marks are relative to it.
+        paths: the files; one that can't be read is an error like any other.
+        kind: what the files are; None means it is told by their `$schema`, keys or names.
+    """
+    root = root.resolve()
+    findings = [finding for path in paths for finding in _validate_file(path.absolute(), root, kind)]
+    return tuple(sorted(findings, key=_order))
+
+
+def _validate_file(path: Path, root: Path, kind: Kind | None) -> tuple[Diagnostic, ...]:
+    shown_path = display_path(path, root)
+    try:
+        node = read_node(path, root)
+    except SpecError as error:
+        return (as_diagnostic(error, shown_path),)
+    told = kind or detect(node, path)
+    if told is None:
+        message = "can't tell which kind of specification this is"
+        remedy = f"Add `$schema: <kind>.schema.json`, with one of: {', '.join(Kind)}."
+        return (error_at(Mark(shown_path), message, remedy, "kind"),)
+    claimed = claims(node)
+    if claimed and claimed is not told:
+        message = f"expected a specification of the kind {told}, its `$schema` says {claimed}"
+        return (error_at(mark_of(node, "$schema"), message, "", "kind"),)
+    return _check_document(Document(told, node), root).diagnostics
+
+
+def _stacked(root: Path, base: Gathered, stack: str | None) -> Gathered:
+    if stack is None:
+        return base
+    overlays, unreadable = gather_overlays(root, stack)
+    found = overlaid(base.documents, overlays)
+    return Gathered(found.documents, (*base.diagnostics, *unreadable, *found.diagnostics))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A document with values read, what is wrong with it, and whether a model can be made of it."""
+
+    document: Document
+    diagnostics: tuple[Diagnostic, ...]
+    readable: bool
+
+
+def _check_document(document: Document, root: Path) -> _Checked:
+    place = top(document.kind)
+    read = replace(document, node=normalised(document.node, place))
+    breaches = schema_findings(document.kind, read.node, place)
+    misspelled = any(breach.code == "unknown-key" for breach in breaches)
+    own = [one for one in own_findings(read.kind, read.node, root) if not (misspelled and one.code == "required")]
+    findings = (*breaches, *own)
+    if document.overlay and breaches:
+        message = f"this overlay matches no {document.kind} of its name, and is none by itself"
+        findings = (error_at(read.node.at, message, "Check its name.", "overlay"), *findings)
+    return _Checked(read, findings, not breaches)
+
+
+def _unique(checked: Sequence[_Checked]) -> tuple[list[Document], list[Diagnostic]]:
+    """Return the documents without those whose name another one has already, and errors for these."""
+    first: dict[tuple[str, ...], Document] = {}
+    findings: list[Diagnostic] = []
+    for document in (one.document for one in checked):
+        key = (document.kind, *document.key)
+        if key in first:
+            message = f"the {document.kind} `{'/'.join(document.key)}` is written twice, first in {first[key].node.at}"
+            findings.append(error_at(mark_of(document.node, "name"), message, "Keep one of the two.", "duplicate"))
+        first.setdefault(key, document)
+    return list(first.values()), findings
+
+
+def _world(root: Path, documents: Sequence[Document], checked: Sequence[_Checked]) -> World:
+    def of(kind: Kind) -> list[Document]:
+        return [document for document in documents if document.kind is kind]
+
+    models = [(build_model(document.node, root), document) for document in of(Kind.MODEL)]
+    environments = [(build_environment(document.node, root), document) for document in of(Kind.ENVIRONMENT)]
+    connections = [build_connection(document.node) for document in of(Kind.CONNECTION)]
+    return World(
+        root=root,
+        endpoints=tuple((build_endpoint(document.node), document.node) for document in of(Kind.ENDPOINT)),
+        deployments=tuple((build_deployment(document.node, root), document.node) for document in of(Kind.DEPLOYMENT)),
+        models=frozen_map({(model.name or "", model.version or ""): model for model, _ in models}),
+        environments=frozen_map({(one.name or "", one.version or ""): one for one, _ in environments}),
+        connections=frozen_map({connection.name: connection for connection in connections}),
+        access=tuple(build_access(document.node) for document in of(Kind.ACCESS)),
+        unread=frozenset((one.document.kind, *one.document.key) for one in checked if not one.readable),
+    )
+
+
+def _with_contents(world: World) -> tuple[World, list[Diagnostic]]:
+    """Return `world` with the content of every local model, each folder read once, and what was wrong with them."""
+    reader = _Contents(world.root)
+    models = {key: reader.filled(model) for key, model in world.models.items()}
+    deployments = [
+        (replace(one, model=reader.filled(one.model)) if isinstance(one.model, Model) else one, node)
+        for one, node in world.deployments
+    ]
+    return replace(world, models=frozen_map(models), deployments=tuple(deployments)), reader.findings
+
+
+class _Contents:
+    """Reads model folders, each once."""
+
+    def __init__(self, root: Path) -> None:
+        self.findings: list[Diagnostic] = []
+        self._root = root
+        self._read: dict[Path, ModelContent | None] = {}
+
+    def filled(self, model: Model) -> Model:
+        if model.path is None or not model.path.exists():
+            return model
+        if model.path not in self._read:
+            self._read[model.path] = self._content(model.path, model.at)
+        return replace(model, content=self._read[model.path])
+
+    def _content(self, path: Path, at: Mark) -> ModelContent | None:
+        try:
+            return model_content(path, self._root)
+        except SpecError as error:
+            self.findings.append(error_at(error.at or at, error.message, error.remedy, error.code))
+            return None
+
+
+def _order(finding: Diagnostic) -> tuple[Mark, str]:
+    return finding.at, finding.message
+
+
+def _spec_set(world: World, findings: Iterable[Diagnostic]) -> SpecSet:
+    return SpecSet(
+        root=world.root,
+        endpoints=frozen_map({endpoint.name: endpoint for endpoint, _ in world.endpoints}),
+        deployments=tuple(deployment for deployment, _ in world.deployments),
+        models=world.models,
+        environments=world.environments,
+        connections=world.connections,
+        access=world.access,
+        diagnostics=tuple(sorted(set(findings), key=_order)),
+    )

@@ -1,0 +1,19 @@
+"""A stack's overlay on top of a base specification, key by key."""
+
+from __future__ import annotations
+
+from sluice.spec.nodes import Entry, MapNode, Node, map_node
+
+
+def merged(base: Node, overlay: Node) -> Node:
+    """Return `base` with `overlay` on top: mappings key by key, all else replaced.
+
+    Every value keeps its own mark, so a message names the file it came from.
+    """
+    if not isinstance(base, MapNode) or not isinstance(overlay, MapNode):
+        return overlay
+    entries = dict(base.entries)
+    for key, entry in overlay.entries.items():
+        under = entries.get(key)
+        entries[key] = Entry(entry.key_at, merged(under.node, entry.node)) if under else entry
+    return map_node(base.at, entries)

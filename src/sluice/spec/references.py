@@ -1,0 +1,53 @@
+"""The two kinds of reference a specification holds: to assets (`azureml:…`) and to secrets (`${…}`)."""
+
+from __future__ import annotations
+
+import re
+
+from sluice.errors import Mark
+from sluice.spec.models import AssetReference, SecretReference, SecretScheme
+
+_VERSIONED = re.compile(r"azureml:(?P<name>[^:@/\s]+)(?::(?P<version>[^:@\s]+)|@(?P<label>[^:@\s]+))")
+_ADDRESS = re.compile(r"(azureml:)?/.*/(?P<name>[^/\s]+)/(versions/(?P<version>[^/\s]+)|labels/(?P<label>[^/\s]+))/?")
+_SECRET = re.compile(r"\$\{(?P<scheme>[A-Za-z]+):(?P<name>[^{}]*)\}")
+_VAULT_SECRET = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9-]+(/[A-Za-z0-9]+)?")
+
+
+def asset_reference(text: str, at: Mark) -> AssetReference:
+    """Return the reference that `text` is; name, version and label are None where the text does not hold them."""
+    found = _VERSIONED.fullmatch(text) or _ADDRESS.fullmatch(text)
+    parts = found.groupdict() if found else {}
+    return AssetReference(text, parts.get("name"), parts.get("version"), parts.get("label"), at)
+
+
+def is_registry_address(reference: AssetReference) -> bool:
+    """Tell whether the asset lives in a registry, which Kubernetes deployments can't use."""
+    return reference.text.startswith("azureml://registries/")
+
+
+def secret_reference(text: str, at: Mark) -> SecretReference | None:
+    """Return the secret reference that `text` is as a whole, or None for any other text."""
+    found = _SECRET.fullmatch(text.strip())
+    if not found or secret_reference_fault(text):
+        return None
+    return SecretReference(SecretScheme(found["scheme"].lower()), found["name"].strip(), at)
+
+
+def secret_or_literal(text: str, at: Mark) -> SecretReference:
+    """Return the secret reference that `text` is, or the text itself as a literal secret."""
+    return secret_reference(text, at) or SecretReference(SecretScheme.LITERAL, text, at)
+
+
+def secret_reference_fault(text: str) -> str | None:
+    """Return what is wrong with a text of the form `${scheme:name}`; None for a right one and for any other text."""
+    found = _SECRET.fullmatch(text.strip())
+    if not found:
+        return None
+    scheme, name = found["scheme"].lower(), found["name"].strip()
+    if scheme not in {"config", "env", "keyvault"}:
+        return f"unknown kind of secret reference `{scheme}`"
+    if scheme == "keyvault" and not _VAULT_SECRET.fullmatch(name):
+        return "a Key Vault reference names a vault and a secret"
+    if scheme != "keyvault" and not re.fullmatch(r"[\w.:-]+", name):
+        return "the secret reference has no usable name"
+    return None

@@ -1,0 +1,123 @@
+"""The Python packages an environment asks for, from conda and pip files, so that they can be installed anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.errors import SpecFileError
+from sluice.spec.nodes import ListNode, MapNode, Node, dig, text
+from sluice.spec.parse import read_node
+from sluice.spec.values import local_path
+
+_CONDA_SPEC = re.compile(r"(?:[\w-]+::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)")
+_INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]+(?P<path>.+)")
+_INSTALLERS = frozenset({"python", "pip", "setuptools", "wheel", "conda", "uv"})
+
+
+@dataclass(frozen=True)
+class PythonNeeds:
+    """pip requirement lines, the file they came from, and the Python version asked for (`3.10`)."""
+
+    requirements: tuple[str, ...] = ()
+    source: Path | None = None
+    python_version: str | None = None
+
+
+def pip_lines(path: Path) -> tuple[str, ...]:
+    """Return the requirement lines of a pip file: no comments, `-r` files written out, each line once.
+
+    Raises:
+        SpecFileError: the file or one it includes can't be read.
+    """
+    return tuple(dict.fromkeys(_pip_lines(path, frozenset())))
+
+
+def _pip_lines(path: Path, above: frozenset[Path]) -> Iterator[str]:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecFileError(f"the requirements file {path} can't be read") from error
+    for line in clean_lines(content):
+        included = _INCLUDE.fullmatch(line)
+        if not included:
+            yield line
+        elif (target := (path.parent / included["path"].strip()).resolve()) not in above:
+            yield from _pip_lines(target, above | {path.resolve()})
+
+
+def clean_lines(content: str) -> Iterator[str]:
+    """Yield the lines of a requirements file without comments, continuations and blanks."""
+    for line in re.sub(r"\\\r?\n", " ", content).splitlines():
+        stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if stripped:
+            yield stripped
+
+
+def folder_needs(folder: Path) -> PythonNeeds:
+    """Return what `requirements.txt` in a Docker build context asks for; nothing where there is none."""
+    file = folder / "requirements.txt"
+    try:
+        return PythonNeeds(pip_lines(file), file) if file.is_file() else PythonNeeds()
+    except SpecFileError:
+        return PythonNeeds()
+
+
+def conda_needs(node: Node, root: Path) -> PythonNeeds:
+    """Return what a conda specification asks for; `node` holds its path or the specification itself.
+
+    Conda packages are taken for pip packages of the same name: on a machine without conda that is the best guess,
+    and a wrong one is named by the resolver. A file that can't be read asks for nothing.
+    """
+    path = root / node.at.path if isinstance(node, MapNode) else local_path(node, root)
+    if path is None:
+        return PythonNeeds()
+    try:
+        return _needs(node if isinstance(node, MapNode) else read_node(path, root), path)
+    except SpecFileError:
+        return PythonNeeds()
+
+
+def _needs(conda: Node, source: Path) -> PythonNeeds:
+    listed = dig(conda, "dependencies")
+    found = listed.items if isinstance(listed, ListNode) else ()
+    conda_lines = [spec for item in found if (spec := text(item))]
+    pip = [line for item in found for line in _pip_entries(dig(item, "pip"), source)]
+    converted = [line for spec in conda_lines if (line := pip_requirement(spec))]
+    return PythonNeeds(tuple(dict.fromkeys([*converted, *pip])), source, _python_version(conda_lines))
+
+
+def _pip_entries(node: Node | None, source: Path) -> Iterator[str]:
+    lines = [text(item) or "" for item in node.items] if isinstance(node, ListNode) else []
+    for line in clean_lines("\n".join(lines)):
+        included = _INCLUDE.fullmatch(line)
+        if included:
+            yield from pip_lines(source.parent / included["path"].strip())
+        else:
+            yield line
+
+
+def pip_requirement(spec: str) -> str | None:
+    """Return a conda package specification as a pip requirement; None for Python itself and installers."""
+    found = _CONDA_SPEC.fullmatch(spec.strip())
+    if not found or found["name"].lower() in _INSTALLERS:
+        return None
+    return found["name"] + _pip_version(found["rest"].strip())
+
+
+def _pip_version(rest: str) -> str:
+    exact = re.fullmatch(r"(={1,2})\s*(?P<version>[\w.!+]+)(\.?\*)?(=.*)?", rest)
+    if not exact:
+        return rest.replace(" ", "")
+    fuzzy = exact[1] == "=" or rest.rstrip().endswith("*")
+    return f"=={exact['version'].rstrip('.')}" + (".*" if fuzzy else "")
+
+
+def _python_version(specs: Iterable[str]) -> str | None:
+    for spec in specs:
+        found = re.fullmatch(r"(?:[\w-]+::)?python\s*[=~>]*\s*(?P<version>\d+(\.\d+)*).*", spec.strip())
+        if found:
+            return found["version"]
+    return None

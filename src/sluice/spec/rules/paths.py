@@ -1,0 +1,104 @@
+"""Rules about files that a specification names: they exist, and can be read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from sluice.errors import Mark, SpecFileError
+from sluice.spec.findings import error_at
+from sluice.spec.models import Diagnostic
+from sluice.spec.nodes import MapNode, Node, Step, dig, text
+from sluice.spec.parse import read_node
+from sluice.spec.values import folder_of, local_path
+
+_REMEDY = "Paths are relative to the file they are written in."
+
+
+def code(node: Node, root: Path) -> Iterator[Diagnostic]:
+    """The folder of the code and the scoring script exist, and the script is Python."""
+    missing = list(_missing(node, root, "folder", "code_configuration", "code"))
+    yield from missing
+    folder = local_path(node, root, "code_configuration", "code")
+    script = dig(node, "code_configuration", "scoring_script")
+    name = text(script)
+    if missing or folder is None or script is None or name is None:
+        return
+    if not (folder / name).is_file():
+        message = f"`code_configuration.scoring_script` does not exist in `code`: `{name}`"
+        yield error_at(script.at, message, "It is relative to `code`.", "missing-file")
+    elif fault := _python_fault(folder / name):
+        yield error_at(script.at, f"the scoring script `{name}` is not valid Python: {fault}", "", "scoring-script")
+
+
+def _python_fault(path: Path) -> str | None:
+    if path.suffix != ".py":
+        return None
+    try:
+        ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        return f"{error.msg} (line {error.lineno})"
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def model(node: Node, root: Path) -> Iterator[Diagnostic]:
+    """A local model exists."""
+    yield from _missing(node, root, "file or folder", "path")
+
+
+def inline_model(node: Node, root: Path) -> Iterator[Diagnostic]:
+    """A local model written inside its deployment exists."""
+    yield from _missing(node, root, "file or folder", "model", "path")
+
+
+def inline_environment(node: Node, root: Path) -> Iterator[Diagnostic]:
+    """The files of an environment written inside its deployment exist."""
+    found = dig(node, "environment")
+    if isinstance(found, MapNode):
+        yield from environment(found, root)
+
+
+def environment(node: Node, root: Path) -> Iterator[Diagnostic]:
+    """The conda file is YAML; the build context and its Dockerfile exist."""
+    missing = list(_missing(node, root, "file", "conda_file"))
+    yield from missing
+    conda = local_path(node, root, "conda_file")
+    if conda and not missing:
+        yield from _broken_yaml(conda, root)
+    missing = list(_missing(node, root, "folder", "build", "path"))
+    yield from missing
+    context = local_path(node, root, "build", "path")
+    if context and not missing:
+        yield from _dockerfile(node, context)
+
+
+def _dockerfile(node: Node, context: Path) -> Iterator[Diagnostic]:
+    written = dig(node, "build", "dockerfile_path") or dig(node, "build", "path")
+    name = text(node, "build", "dockerfile_path") or "Dockerfile"
+    if written and not (context / name).is_file():
+        message = f"the build context has no `{name}`"
+        yield error_at(written.at, message, "`dockerfile_path` is relative to `build.path`.", "missing-file")
+
+
+def _broken_yaml(path: Path, root: Path) -> Iterator[Diagnostic]:
+    try:
+        read_node(path, root)
+    except SpecFileError as error:
+        yield error_at(error.at or Mark(str(path)), error.message, error.remedy, error.code)
+
+
+def _missing(node: Node, root: Path, what: str, *path: Step) -> Iterator[Diagnostic]:
+    target, found = local_path(node, root, *path), dig(node, *path)
+    if target is None or found is None:
+        return
+    exists = target.is_dir() if what == "folder" else target.is_file() if what == "file" else target.exists()
+    if exists:
+        return
+    from_folder = folder_of(found.at, root)
+    shown = ".".join(str(step) for step in path)
+    wrong = f"is no {what}" if target.exists() else "does not exist"
+    message = f"`{shown}` {wrong}: `{text(found)}`"
+    yield error_at(found.at, message, _REMEDY if from_folder.exists() else "", "missing-file")

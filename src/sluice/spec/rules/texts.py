@@ -1,0 +1,52 @@
+"""Rules about values that must become strings: tags, properties, environment variables, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.spec.findings import error_at, warning_at
+from sluice.spec.models import Diagnostic
+from sluice.spec.nodes import Node, ScalarNode, dig, items, text
+from sluice.spec.references import secret_reference, secret_reference_fault
+from sluice.spec.values import as_text
+
+
+_SCHEMES = ("config", "env", "keyvault")
+
+
+def labels(node: Node) -> Iterator[Diagnostic]:
+    """Tags and properties are strings: a value that YAML 1.1 changes on the way is worth a warning."""
+    for group in ("tags", "properties"):
+        for key, entry in items(node, group):
+            if isinstance(entry.node, ScalarNode) and entry.node.written != as_text(entry.node):
+                yield _changed(f"{group}.{key}", entry.node)
+
+
+def environment_variables(node: Node) -> Iterator[Diagnostic]:
+    """Environment variables are strings; a value of the form `${…}` is a secret reference that can be followed."""
+    for name, entry in items(node, "environment_variables"):
+        if isinstance(entry.node, ScalarNode) and not isinstance(entry.node.value, str):
+            yield _changed(f"environment_variables.{name}", entry.node)
+        value = text(entry.node) or ""
+        if not secret_reference(value, entry.node.at) and any(f"${{{kind}:" in value for kind in _SCHEMES):
+            fault = (
+                secret_reference_fault(value) or "a secret reference stands alone: inside other text it stays as it is"
+            )
+            remedy = "Write `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`, and nothing else."
+            yield warning_at(entry.node.at, f"`environment_variables.{name}`: {fault}", remedy, "secret-reference")
+
+
+def _changed(path: str, node: ScalarNode) -> Diagnostic:
+    became = f"`{as_text(node)}`" if node.value is not None else "empty"
+    message = f"`{path}` is no string: YAML 1.1 reads `{node.written}`, and it becomes {became}"
+    return warning_at(node.at, message, "Put the value in quotes.", "not-a-string")
+
+
+def version(node: Node) -> Iterator[Diagnostic]:
+    """A version written as a decimal number loses its last zeros; one with signs of a reference can't be named."""
+    found = dig(node, "version")
+    if isinstance(found, ScalarNode) and found.written != as_text(found):
+        yield _changed("version", found)
+    if found and any(sign in as_text(found) for sign in ":@/ \n"):
+        message = f"`version` must hold no blank, `:`, `@` or `/`; found `{as_text(found)}`"
+        yield error_at(found.at, message, "Use letters, digits, `.`, `-` and `_`.", "pattern")

