@@ -25,10 +25,10 @@ setup: ## Make .venv/bin/sluice ready, with the Pulumi engine
 up: setup ## Deploy the example to this machine and ask it a question
 	@$(BIN)/sluice up --stack $(STACK) --yes
 	@$(BIN)/sluice invoke --stack $(STACK) --request-file examples/question-answering/sample-request.json
-	@printf '%s\n' '' 'Try next:' \
-	  '  $(BIN)/sluice status --stack $(STACK)       what runs, where, and its traffic' \
-	  '  $(BIN)/sluice --help                    everything else' \
-	  '  make down                               take it all down again'
+	@printf '\nTry next:\n'; printf '  %-42s %s\n' \
+	  '$(BIN)/sluice status --stack $(STACK)' 'what runs, where, and its traffic' \
+	  '$(BIN)/sluice --help' 'everything else' \
+	  'make down' 'take it all down again'
 
 down: setup ## Take down what `make up` deployed
 	@$(BIN)/sluice down --stack $(STACK) --yes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
-from sluice.cli.engine_run import run
-from sluice.report import say
+from sluice.cli.engine_run import run, runner
+from sluice.report import note, say
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +28,18 @@ def down(stack: Stack = DEFAULT_STACK, yes: Yes = False) -> int:
 
 
 def _tidy(stack: str) -> None:
-    """Stop the supervisor and remove the stack's folder when nothing is left in it."""
+    """Stop the supervisor, remove the stack's folder, and forget weights that were set by hand.
+
+    A stack without any configuration of the user's is removed from the default backend as a whole.
+    """
     from sluice.targets.local.files import remove_tree
     from sluice.targets.local.state import endpoints_of
 
     target = local_target(stack)
-    if not endpoints_of(target.paths):
-        target.supervisor.shutdown()
-        remove_tree(target.paths.root)
+    if endpoints_of(target.paths):
+        return
+    target.supervisor.stop_if_idle()
+    remove_tree(target.paths.root)
+    kept = runner(stack).forget(("sluice:traffic", "sluice:mirrorTraffic"))
+    if kept:
+        note(f"kept the stack's configuration: {', '.join(kept)}")

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from sluice.cli import (
     doctor,
     down,
+    init,
     invoke,
     keys,
     logs,
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (validate, preview, up, down, status, invoke, logs, token, doctor, shell_env):
+for module in (init, validate, preview, up, down, status, invoke, logs, token, doctor, shell_env):
     module.register(app)
 for group in (traffic, keys, model):
     group.register(app)

@@ -10,7 +10,7 @@ import json
 import os
 import runpy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,6 +96,22 @@ class StackRunner:
         current = json.loads(known[key].value) if key in known else {}
         text = json.dumps({**current, name: json.loads(value)})
         workspace.set_config(self.stack, key, automation.ConfigValue(text))
+
+    def forget(self, keys: Sequence[str]) -> list[str]:
+        """Drop these configuration keys; return the keys that are left.
+
+        With none left, a stack of the default backend is removed with its state and settings file, and so is
+        the project's folder for Pulumi once it holds no other stack.
+        """
+        workspace = self._stack().workspace
+        known = workspace.get_all_config(self.stack)
+        for key in known.keys() & set(keys):
+            workspace.remove_config(self.stack, key)
+        left = sorted(known.keys() - set(keys))
+        if not left and self._exists():
+            workspace.remove_stack(self.stack)
+            self.home.remove_if_empty()
+        return left
 
     def _interruptible(self, work: Callable[[], None], outcome: Outcome) -> None:
         """Run `work` in a thread, so that Ctrl-C finds this one free to pass it on."""

@@ -6,6 +6,7 @@ Nothing of it is committed: `.sluice/` ignores itself. Whoever has set Pulumi's 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +60,11 @@ class ProjectHome:
                 f"{self.folder}: can't be written ({error.strerror})",
                 remedy="Give yourself write access to the project, or free some space.",
             ) from None
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder when no stack of any project is in it: its passphrase then opens nothing."""
+        if not any((self.state / ".pulumi" / "stacks").glob("*/*.json")):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _make_passphrase(self) -> None:
         """Write the passphrase once: linked into place whole, so that two starts at a time agree on one."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sluice.errors import SpecError
+from sluice.errors import Mark, SpecError
 from sluice.spec.flow import additional_includes, flow_file, read_flow
 from sluice.spec.models import ModelContent, frozen_map
 from sluice.spec.nodes import Node
@@ -54,8 +54,8 @@ def _model_files(path: Path, root: Path) -> dict[str, Path]:
         raise SpecError(f"the model path {path} does not exist")
     files = dict(sorted(_walk(path, "", frozenset())))
     definition = flow_file(path)
-    for name, included in _includes(read_node(definition, root), path) if definition else ():
-        files |= _included_files(name, included, files)
+    for at, included in _includes(read_node(definition, root), path) if definition else ():
+        files |= _included_files(included, at, files)
     return files
 
 
@@ -73,22 +73,21 @@ def _walk(folder: Path, prefix: str, above: frozenset[Path]) -> Iterator[tuple[s
             yield prefix + entry.name, entry
 
 
-def _includes(flow: Node, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name in the flow and the path of every additional include of the flow in `folder`."""
+def _includes(flow: Node, folder: Path) -> Iterator[tuple[Mark, Path]]:
+    """Yield place and path of every additional include of the flow in `folder`."""
     for written, node in additional_includes(flow):
         path = (folder / written).resolve()
         if not path.exists():
             remedy = "Paths in additional_includes are relative to the flow's folder."
             raise SpecError(f"the additional include `{written}` does not exist", remedy=remedy, at=node.at)
-        yield path.name, path
+        yield node.at, path
 
 
-def _included_files(name: str, path: Path, present: Mapping[str, Path]) -> dict[str, Path]:
-    files = dict(sorted(_walk(path, f"{name}/", frozenset()))) if path.is_dir() else {name: path}
-    clash = next((file for file in files if file in present and present[file].resolve() != files[file].resolve()), None)
+def _included_files(path: Path, at: Mark, present: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the files an include brings: it lies in the flow's folder under its own name."""
+    files = dict(sorted(_walk(path, f"{path.name}/", frozenset()))) if path.is_dir() else {path.name: path}
+    clash = next((name for name in files if name in present and present[name].resolve() != files[name].resolve()), None)
     if clash:
-        raise SpecError(
-            f"the additional include `{path}` would overwrite `{clash}` of the flow",
-            remedy="Rename one of the two.",
-        )
+        message = f"the additional include `{path.name}` would overwrite `{clash}` of the flow"
+        raise SpecError(message, remedy="Rename one of the two.", at=at)
     return files

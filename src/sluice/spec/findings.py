@@ -61,7 +61,7 @@ def describe(node: Node | None, *, secret: bool = False) -> str:
         return {MapNode: "a mapping", ListNode: "a list"}.get(type(node), "nothing")
     if node.value is None:
         return "nothing (null)"
-    return "another value" if secret else _describe_value(node.value)
+    return "another kind of value" if secret else _describe_value(node.value)
 
 
 def _describe_value(value: object) -> str:
@@ -176,7 +176,8 @@ def _required(breach: _Breach) -> Diagnostic:
 
 def _wrong_type(breach: _Breach) -> Diagnostic:
     types = breach.kind.types
-    wanted = " or ".join(_ARTICLES[name] for name in types if name != "null")
+    plain = {"string", "number", "boolean"} <= set(types)
+    wanted = "a string" if plain else " or ".join(_ARTICLES[name] for name in types if name != "null")
     message = f"{breach.name} must be {wanted}, found {breach.shown}"
     found = breach.found
     if isinstance(found, ScalarNode) and found.value is None:

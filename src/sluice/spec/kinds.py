@@ -118,11 +118,12 @@ def _asset(node: MapNode) -> Kind | None:
 
 
 def _by_name(node: MapNode, path: PurePath) -> Kind | None:
-    """Return what the file's name says: the last resort, for files with little in them or misspelled keys."""
+    """Return what the file's name or folder says: the last resort, for little content or misspelled keys."""
     if "name" not in node.entries and not node.entries.keys() & _DEPLOYMENT_KEYS:
         return None
     stem = path.stem.lower()
     if "batch" in stem:
         return None
     named = (Kind.DEPLOYMENT, Kind.ENDPOINT, Kind.CONNECTION, Kind.ENVIRONMENT, Kind.MODEL)
-    return next((kind for kind in named if kind.value in stem), None)
+    by_folder = {"connections": Kind.CONNECTION, "environments": Kind.ENVIRONMENT}
+    return next((kind for kind in named if kind.value in stem), by_folder.get(path.parent.name))

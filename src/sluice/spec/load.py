@@ -119,7 +119,7 @@ def _check_document(document: Document, root: Path) -> _Checked:
     misspelled = any(breach.code == "unknown-key" for breach in breaches)
     own = [one for one in own_findings(read.kind, read.node, root) if not (misspelled and one.code == "required")]
     findings = (*breaches, *own)
-    if document.overlay and breaches:
+    if document.overlay and any(finding.severity == "error" for finding in findings):
         message = f"this overlay matches no {document.kind} of its name, and is none by itself"
         findings = (error_at(read.node.at, message, "Check its name.", "overlay"), *findings)
     return _Checked(read, findings, not breaches)

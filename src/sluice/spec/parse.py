@@ -165,15 +165,16 @@ class _Composer:
 
     def _alias(self, anchor: str, at: Mark) -> tuple[Node, int]:
         if anchor not in self._anchors:
-            raise SpecFileError(f"the alias `*{anchor}` has no anchor `&{anchor}` before it", at=at)
+            remedy = "Put a value that begins with `*` in quotes."
+            raise SpecFileError("an alias (`*…`) has no anchor (`&…`) before it", remedy=remedy, at=at)
         found = self._anchors[anchor]
         if found is None:
-            raise SpecFileError(f"the alias `*{anchor}` stands inside what it names", remedy="Break the cycle.", at=at)
+            raise SpecFileError("an alias (`*…`) stands inside what it names", remedy="Break the cycle.", at=at)
         return found
 
     def _check_tag(self, event: Any, at: Mark) -> None:
         if event.tag and event.tag not in {"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}:
-            raise _unknown_tag(event.tag, at)
+            raise _unknown_tag(at)
 
     def _value(self, event: Any, at: Mark) -> Plain:
         tag = event.tag if event.tag and event.tag != "!" else None
@@ -181,7 +182,7 @@ class _Composer:
         try:
             value: Plain = self._loader.construct_object(yaml.ScalarNode(tag, event.value))
         except yaml.constructor.ConstructorError:
-            raise _unknown_tag(tag, at) from None
+            raise _unknown_tag(at) from None
         except (ValueError, OverflowError, KeyError, IndexError) as error:
             kind = tag.rpartition(":")[2]
             raise SpecFileError(
@@ -225,15 +226,18 @@ class _Composer:
             if isinstance(node, ScalarNode):
                 return node.written, at, False
         if not isinstance(event, yaml.ScalarEvent):
-            raise SpecFileError("a key is a string, found a list or a mapping", at=at)
+            remedy = "A placeholder such as {{NAME}} must be filled in, or stand in quotes."
+            raise SpecFileError("a key is a string, found a list or a mapping", remedy=remedy, at=at)
         if event.anchor:
             self._anchors[event.anchor] = ScalarNode(at, self._value(event, at), event.value), 1
         merges = event.value == "<<" and event.implicit[0] and not event.tag
         return event.value, at, merges
 
 
-def _unknown_tag(tag: str, at: Mark) -> SpecFileError:
-    return SpecFileError(f"unknown YAML tag `{tag}`", remedy="A specification needs no tags: remove it.", at=at)
+def _unknown_tag(at: Mark) -> SpecFileError:
+    # The tag itself is not shown: a secret that begins with `!` and lacks quotes looks like one.
+    remedy = "Specifications have no tags (`!…`): put a value that begins with `!` in quotes."
+    return SpecFileError("unknown YAML tag", remedy=remedy, at=at)
 
 
 def _duplicate(key: str, first: Mark, at: Mark) -> SpecFileError:

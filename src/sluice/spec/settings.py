@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import Mark
 from sluice.spec.documents import SETTINGS_FILE
-from sluice.spec.findings import schema_findings
+from sluice.spec.findings import error_at, nearest, schema_findings
 from sluice.spec.kinds import Kind
 from sluice.spec.load import raise_errors
-from sluice.spec.models import frozen_map
-from sluice.spec.nodes import ListNode, Node, ScalarNode, dig, items, text, whole
+from sluice.spec.models import Diagnostic, SpecSet, frozen_map
+from sluice.spec.nodes import ListNode, Node, ScalarNode, dig, items, mark_of, text, whole
 from sluice.spec.parse import display_path, read_node
 from sluice.spec.schema import normalised, top
 
@@ -21,7 +21,10 @@ Weights = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class StackSettings:
-    """What `stack.yaml` says, or its defaults. Weights are percent by endpoint and deployment; ports by endpoint."""
+    """What `stack.yaml` says, or its defaults. Weights are percent by endpoint and deployment; ports by endpoint.
+
+    `node` is the file itself, for marks; None where there is no file.
+    """
 
     stack: str
     at: Mark
@@ -37,6 +40,7 @@ class StackSettings:
     workspace: str | None = None
     location: str | None = None
     registry: str | None = None
+    node: Node | None = field(default=None, repr=False, compare=False)
 
 
 def load_settings(root: Path, stack: str) -> StackSettings:
@@ -73,6 +77,7 @@ def _settings(stack: str, at: Mark, node: Node) -> StackSettings:
         workspace=text(node, "workspace"),
         location=text(node, "location"),
         registry=text(node, "registry"),
+        node=node,
     )
 
 
@@ -82,3 +87,51 @@ def _weights(node: Node, key: str) -> Weights:
 
 def _numbers(node: Node | None) -> Mapping[str, int]:
     return frozen_map({name: whole(entry.node) or 0 for name, entry in items(node)})
+
+
+def settings_findings(settings: StackSettings, specs: SpecSet) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a stack's overrides: they keep the rules of an endpoint's own weights."""
+    if settings.node is None:
+        return ()
+    return tuple(
+        finding
+        for endpoint in dict.fromkeys([*settings.traffic, *settings.mirror_traffic, *settings.port])
+        for finding in _override_findings(endpoint, settings, settings.node, specs)
+    )
+
+
+def _override_findings(name: str, settings: StackSettings, node: Node, specs: SpecSet) -> Iterator[Diagnostic]:
+    key = next(key for key in ("traffic", "mirrorTraffic", "port") if dig(node, key, name))
+    at = mark_of(node, key, name)
+    endpoint = specs.endpoints.get(name)
+    if endpoint is None:
+        meant = nearest(name, list(specs.endpoints))
+        yield error_at(
+            at, f"no endpoint has the name `{name}`", f"Did you mean `{meant}`?" if meant else "", "endpoint"
+        )
+        return
+    live = settings.traffic.get(name, endpoint.traffic or {})
+    mirrored = settings.mirror_traffic.get(name, endpoint.mirror_traffic)
+    yield from _unknown_deployments(name, node, specs)
+    if sum(live.values()) not in {0, 100}:
+        message = f"the traffic of `{name}` must sum to 100 (or 0 for none), found {sum(live.values())}"
+        yield error_at(at, message, "Change the weights.", "traffic-sum")
+    targets = [deployment for deployment, weight in mirrored.items() if weight]
+    if len(targets) > 1:
+        message = f"the mirror traffic of `{name}` goes to one deployment, found {', '.join(targets)}"
+        yield error_at(at, message, "Keep one of them.", "mirror")
+    for deployment in (target for target in targets if live.get(target)):
+        message = f"`{deployment}` gets live traffic and mirrored traffic; a deployment gets one of them"
+        yield error_at(at, message, "Remove one of the two.", "mirror")
+
+
+def _unknown_deployments(endpoint: str, node: Node, specs: SpecSet) -> Iterator[Diagnostic]:
+    known = [deployment.name for deployment in specs.deployments if deployment.endpoint_name == endpoint]
+    for key in ("traffic", "mirrorTraffic"):
+        for name, entry in items(node, key, endpoint):
+            if name not in known:
+                meant = nearest(name, known)
+                remedy = f"Did you mean `{meant}`?" if meant else f"It has {', '.join(known) or 'none'}."
+                yield error_at(
+                    entry.key_at, f"no deployment of `{endpoint}` has the name `{name}`", remedy, "traffic-target"
+                )

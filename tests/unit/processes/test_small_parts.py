@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice.errors import StorageFailed
 from sluice.targets.local.processes.files import TAIL_BYTES, read_text, tail, write_private
 from sluice.targets.local.processes.locks import held, try_lock
 from sluice.targets.local.processes.ports import free_port, owner_of
@@ -21,6 +22,14 @@ def test_a_private_file_is_replaced_whole_with_mode_600(tmp_path: Path) -> None:
     write_private(path, "new")
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o600)
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208 - names are what is compared
+
+
+def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(StorageFailed, match="file can't be written"):
+        write_private(tmp_path / "file", "text")
+    with pytest.raises(StorageFailed, match="lock can't be written"), held(Path("/proc/nowhere/lock")):
+        pass
 
 
 def test_tail(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Ask an OpenAI-compatible server for the next answer of a chat."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: prompt flow reads the type of `connection` from the signature, and
+# takes a connection written as text for a plain string.
 from openai import OpenAI
 from promptflow.connections import OpenAIConnection
 from promptflow.core import tool

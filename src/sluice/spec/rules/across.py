@@ -60,6 +60,7 @@ def across_findings(world: World) -> Iterator[Diagnostic]:
         yield from timeout(deployment, node, world)
         yield from flow_connections(deployment, world)
         yield from client_id(deployment, node, world)
+    yield from grants(world)
 
 
 def model_of(deployment: Deployment, world: World) -> Model | None:
@@ -153,9 +154,7 @@ def _unresolved(
     versions = [version for name, version in known if name == reference.name]
     have = f"; here it has version {', '.join(versions)}" if versions else ""
     message = f"`{reference.text}` is not among the specifications{have}: expected in the workspace"
-    yield warning_at(
-        reference.at or Mark("?"), message, f"Add a {kind} specification to have it here too.", "unresolved"
-    )
+    yield warning_at(reference.at or Mark("?"), message, "Add its specification to have it here too.", "unresolved")
 
 
 def environment_needed(deployment: Deployment, node: Node, world: World) -> Iterator[Diagnostic]:
@@ -221,3 +220,15 @@ def client_id(deployment: Deployment, node: Node, world: World) -> Iterator[Diag
         message = "the endpoint's identity is user-assigned; its flow needs `AZURE_CLIENT_ID`"
         remedy = "Add the identity's client id to `environment_variables`."
         yield warning_at(mark_of(node, "environment_variables"), message, remedy, "identity")
+
+
+def grants(world: World) -> Iterator[Diagnostic]:
+    """A grant is for an endpoint's own identity, by the endpoint's name, or for one with an ARM id."""
+    known = [endpoint.name for endpoint, _ in world.endpoints]
+    for grant in (grant for access in world.access for grant in access.grants):
+        name = grant.identity
+        if "/" in name or name in known or ("endpoint", name) in world.unread:
+            continue
+        meant = nearest(name, known)
+        remedy = f"Did you mean `{meant}`?" if meant else "Name an endpoint, or the ARM id of a user-assigned identity."
+        yield warning_at(grant.at, f"the identity `{name}` belongs to no endpoint", remedy, "identity")

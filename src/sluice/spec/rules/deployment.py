@@ -119,7 +119,7 @@ def parts(node: Node) -> Iterator[Diagnostic]:
     """A deployment has a model, or a container that brings its own; and something to run in."""
     if dig(node, "model") is None and dig(node, "environment") is None:
         remedy = "Only a container that brings its own model does without `model`; it needs `environment`."
-        yield error_at(node.at, "neither `model` nor `environment` is given", remedy, "required")
+        yield warning_at(node.at, "neither `model` nor `environment` is given", remedy, "required")
     inline = dig(node, "environment")
     if isinstance(inline, MapNode):
         yield from assets.one_source(inline)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from sluice.spec.findings import error_at, warning_at
 from sluice.spec.models import Diagnostic
-from sluice.spec.nodes import Node, ScalarNode, dig, items, text
+from sluice.spec.nodes import Node, Plain, ScalarNode, dig, items, text
 from sluice.spec.references import secret_reference, secret_reference_fault
 from sluice.spec.values import as_text
-
 
 _SCHEMES = ("config", "env", "keyvault")
 
@@ -26,7 +25,8 @@ def environment_variables(node: Node) -> Iterator[Diagnostic]:
     """Environment variables are strings; a value of the form `${…}` is a secret reference that can be followed."""
     for name, entry in items(node, "environment_variables"):
         if isinstance(entry.node, ScalarNode) and not isinstance(entry.node.value, str):
-            yield _changed(f"environment_variables.{name}", entry.node)
+            message = f"`environment_variables.{name}` is {_kind(entry.node.value)} in YAML 1.1, not a string"
+            yield warning_at(entry.node.at, message, "Put the value in quotes.", "not-a-string")
         value = text(entry.node) or ""
         if not secret_reference(value, entry.node.at) and any(f"${{{kind}:" in value for kind in _SCHEMES):
             fault = (
@@ -34,6 +34,15 @@ def environment_variables(node: Node) -> Iterator[Diagnostic]:
             )
             remedy = "Write `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`, and nothing else."
             yield warning_at(entry.node.at, f"`environment_variables.{name}`: {fault}", remedy, "secret-reference")
+
+
+def _kind(value: Plain) -> str:
+    """Return the kind of a value that may be secret, without the value."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    return "a number" if isinstance(value, int | float) else "a date"
 
 
 def _changed(path: str, node: ScalarNode) -> Diagnostic:

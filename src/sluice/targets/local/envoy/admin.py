@@ -86,8 +86,8 @@ class Admin:
         """
         end = time.monotonic() + deadline_s
         while not self.ready():
-            if time.monotonic() > end:
-                raise self._failure(f"the gateway was not ready within {deadline_s:g} s")
+            if time.monotonic() > end or self._refuses():
+                raise self._failure("the gateway did not start")
             time.sleep(_POLL_S)
         for kind in Xds:
             version = written_version(self.paths, kind)
@@ -161,6 +161,12 @@ class Admin:
 
     def _sum(self, cluster_pattern: str, stat_pattern: str) -> int:
         return sum(int(value) for value in self.stats(rf"^cluster\.{cluster_pattern}\.{stat_pattern}$").values())
+
+    def _refuses(self) -> bool:
+        try:
+            return any(self.rejections(kind) for kind in Xds)
+        except GatewayFailed:  # it does not answer yet
+            return False
 
     def _ask(self, method: str, path: str) -> tuple[int, str]:
         connection = _SocketConnection(self.paths.admin_socket, self.timeout_s)

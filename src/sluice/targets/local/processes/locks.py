@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from sluice.targets.local.processes.files import writing
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Hold the lock of this file, waiting for it; the system frees it when its holder dies.
 
-    The file is made (mode 600) when missing, and its folder (mode 700); its holder may delete them.
+    The file is made (mode 600) when missing, and its folder (mode 700); its holder may delete them. Raises StorageFailed.
     """
     fd = _locked(path)
     try:
@@ -35,15 +37,18 @@ def try_lock(path: Path) -> int | None:
 
 def _locked(path: Path) -> int:
     while True:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
+        with writing(path), suppress(FileNotFoundError):  # the folder was deleted meanwhile: make it again
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:  # the folder was deleted meanwhile
-            continue
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        try:
-            if os.path.samestat(os.fstat(fd), path.stat()):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if _is(fd, path):
                 return fd
-        except FileNotFoundError:  # deleted by the one we waited for: lock the file of those who come now
-            pass
-        os.close(fd)
+            os.close(fd)
+
+
+def _is(fd: int, path: Path) -> bool:
+    """Tell whether this is still the file there: who held it may have deleted it, and others lock a new one."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sluice.errors import SupervisorFailed
-from sluice.targets.local.processes.files import write_private
+from sluice.targets.local.processes.files import write_private, writing
 from sluice.targets.local.processes.locks import held
 
 LONGEST_SOCKET_PATH = 103  # bytes: sun_path holds 108 on Linux and 104 on macOS, the closing zero among them
@@ -138,12 +138,13 @@ class Runtime:
     def locked(self) -> Iterator[None]:
         """Hold the supervisor's own lock, with all folders in place, mode 700.
 
-        Raises SupervisorFailed when the socket folder is not ours alone.
+        Raises StorageFailed, and SupervisorFailed when the socket folder is not ours alone.
         """
         with held(self.lock):
             for folder in (self.root, *self.folders()):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                folder.chmod(0o700)
+                with writing(folder):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                    folder.chmod(0o700)
             self.sockets()
             yield
 
@@ -197,7 +198,9 @@ def _mark(root: Path) -> str:
 
 
 def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_symlink():
+        with writing(folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise SupervisorFailed(

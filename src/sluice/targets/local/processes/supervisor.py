@@ -20,7 +20,7 @@ from sluice.errors import SupervisorFailed
 from sluice.targets.local.processes import rpc
 from sluice.targets.local.processes.config import LAUNCHER_GRACE_S, program_ini
 from sluice.targets.local.processes.daemon import LOOK_EVERY_S, Daemon, wait_until
-from sluice.targets.local.processes.files import read_text, tail, write_private
+from sluice.targets.local.processes.files import read_text, tail, write_private, writing
 from sluice.targets.local.processes.identity import ProcessIdentity, alive, read_identity, send, terminate
 from sluice.targets.local.processes.locks import held, try_lock
 from sluice.targets.local.processes.program import Program, ProgramState, document, secrets_document, state_of
@@ -41,7 +41,7 @@ class Supervisor:
     def ensure(self) -> None:
         """Start the supervisor unless it runs; programs that run go on, those that died start again.
 
-        Raises SupervisorFailed, with the last lines of its log.
+        Raises SupervisorFailed, with the last lines of its log, and StorageFailed.
         """
         with self.runtime.locked():
             self._daemon.ensure()
@@ -50,7 +50,7 @@ class Supervisor:
         """Keep a program running; start it, unless it runs already. A changed one is stopped and replaced.
 
         Returns once the supervisor has accepted it; whether it serves is the caller's to ask.
-        Raises SupervisorFailed.
+        Raises SupervisorFailed, StorageFailed.
         """
         files = self.runtime.program(program.name)
         with held(self.runtime.program_lock(program.name)):
@@ -177,7 +177,8 @@ def _is_current(files: ProgramFiles, program: Program) -> bool:
 
 def _write(files: ProgramFiles, program: Program) -> None:
     """Write a program's files, the supervisor's last: all is in place once it looks."""
-    files.folder.mkdir(mode=0o700, exist_ok=True)
+    with writing(files.folder):
+        files.folder.mkdir(mode=0o700, exist_ok=True)
     write_private(files.secrets, secrets_document(program))
     write_private(files.program, document(program, files.log, files.secrets))
     write_private(files.conf, program_ini(program, Path(sys.executable), LAUNCHER))

@@ -1,0 +1,5 @@
+from promptflow import tool
+
+
+@tool
+def run(conn: CustomConnection, text: str) -> str: ...
