@@ -92,6 +92,12 @@ class TrafficRefused(SluiceError):
     code = "traffic-refused"
 
 
+class StillUsed(SluiceError):
+    """What is to be removed is used by something that runs."""
+
+    code = "still-used"
+
+
 class EnvironmentFailed(SluiceError):
     """Requirements that do not resolve, or an environment that can't be built."""
 

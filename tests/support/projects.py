@@ -178,6 +178,14 @@ def processes_of(root: Path) -> list[str]:
     return found
 
 
+def pulumi(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run plain `pulumi` in the environment that `shell-env` gives."""
+    line = f'eval "$({SLUICE} shell-env)" && exec pulumi --non-interactive {" ".join(arguments)}'
+    return subprocess.run(
+        ["/bin/sh", "-c", line], cwd=project.root, env=os.environ, capture_output=True, text=True, check=False
+    )
+
+
 @contextmanager
 def lent(root: Path) -> Iterator[Project]:
     """Lend a fresh project; take down whatever is left of it, and see that nothing runs on."""

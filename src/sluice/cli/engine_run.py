@@ -58,6 +58,8 @@ class EventLines:
 
     def add(self, event: EngineEvent) -> None:
         """Show one event."""
+        from sluice.engine.outcome import title
+
         if event.diagnostic_event and event.diagnostic_event.urn and event.diagnostic_event.ephemeral:
             self.progress.status(title(event.diagnostic_event.urn), _text(event.diagnostic_event.message))
         if event.resource_pre_event:
@@ -70,6 +72,8 @@ class EventLines:
             note(f"warning: {_text(event.diagnostic_event.message)}", "yellow")
 
     def _begun(self, metadata: Any) -> None:
+        from sluice.engine.outcome import title
+
         op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
         if not self._planned or op not in _PLANNED or _internal(metadata.urn):
             return
@@ -77,15 +81,11 @@ class EventLines:
         self.progress.done(f"{sign} {title(metadata.urn)}", "; ".join(changes(metadata)) or op, colour)
 
     def _ended(self, metadata: Any) -> None:
+        from sluice.engine.outcome import title
+
         op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
         if not self._planned and op in _DONE and not _internal(metadata.urn):
             self.progress.done(title(metadata.urn), _DONE[op])
-
-
-def title(urn: str) -> str:
-    """Return `Type name` of a URN."""
-    parts = urn.split("::")
-    return f"{parts[2].rpartition(':')[2]} {parts[3]}"
 
 
 def _internal(urn: str) -> bool:

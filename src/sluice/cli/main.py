@@ -57,6 +57,6 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except TyperException as error:
-        error.show()
+        note(f"error: {error.format_message()}", "red")
         return 2
     return result if isinstance(result, int) else 0

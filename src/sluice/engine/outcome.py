@@ -32,7 +32,7 @@ class Outcome:
             return
         text = plain_text(diagnostic.message)
         if diagnostic.severity == "error" and not _noise(text):
-            self.errors.append(text)
+            self.errors.append(_about(diagnostic.urn) + text)
         elif diagnostic.severity == "warning":
             self.warnings.append(text)
 
@@ -45,6 +45,16 @@ class Outcome:
 def plain_text(message: str) -> str:
     """Return an engine's message without its colour marks and label."""
     return _COLOUR.sub("", message).strip().removeprefix("error: ").removeprefix("warning: ")
+
+
+def title(urn: str) -> str:
+    """Return `Type name` of a URN."""
+    parts = urn.split("::")
+    return f"{parts[2].rpartition(':')[2]} {parts[3]}"
+
+
+def _about(urn: str | None) -> str:
+    return f"{title(urn)}: " if urn and ":sluice:index:" in f":{urn.split('::')[2]}" else ""
 
 
 def _noise(text: str) -> bool:
@@ -66,7 +76,7 @@ def failure_of(error: CommandError, outcome: Outcome, stack: str) -> SluiceError
         return EngineFailed("changes were found where none were expected", remedy="See them: sluice preview")
     words = list(dict.fromkeys(outcome.errors))
     if words:
-        return EngineFailed(words[0], details="\n".join(words[1:]))
+        return EngineFailed(words[0], details="\n".join(f"also: {word}" for word in words[1:]))
     return EngineFailed(f"{outcome.verb} failed", details=_tail(text))
 
 

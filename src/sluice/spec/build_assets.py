@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sluice.errors import SpecFileError
 from sluice.spec.models import Build, Environment, InferenceConfig, Model, Route
 from sluice.spec.nodes import MapNode, Node, dig, text, whole
-from sluice.spec.requirements import PythonNeeds, conda_needs, folder_needs
+from sluice.spec.requirements import PythonNeeds, environment_needs
 from sluice.spec.values import is_remote, local_path, text_map, version_of
 
 
@@ -52,10 +53,10 @@ def build_environment(node: Node, root: Path) -> Environment:
 
 
 def _needs(node: Node, root: Path) -> PythonNeeds:
-    conda, folder = dig(node, "conda_file"), local_path(node, root, "build", "path")
-    if conda is not None:
-        return conda_needs(conda, root)
-    return folder_needs(folder) if folder else PythonNeeds()
+    try:
+        return environment_needs(node, root)
+    except SpecFileError:
+        return PythonNeeds()
 
 
 def _build(node: Node, root: Path) -> Build | None:

@@ -84,7 +84,8 @@ def _matches(root: Path, pattern: str) -> list[Path]:
     if Path(pattern).is_absolute():
         raise SpecError(f"the pattern `{pattern}` is absolute", remedy="Write it relative to the project.")
     files = root.glob(pattern + "/*.y*ml" if pattern.endswith("**") else pattern)
-    return sorted(path for path in files if path.is_file() and not _SKIPPED_FOLDERS & set(path.parts))
+    below = len(root.parts)
+    return sorted(path for path in files if path.is_file() and not _SKIPPED_FOLDERS & set(path.parts[below:]))
 
 
 def _document(path: Path, root: Path) -> Iterator[Document]:

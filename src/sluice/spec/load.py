@@ -49,13 +49,16 @@ def check(specs: SpecSet) -> None:
 
 
 def raise_errors(diagnostics: Iterable[Diagnostic]) -> None:
-    """Raise one SpecError with every error among `diagnostics`: the first as its head, the others as details."""
+    """Raise one SpecError with every error among `diagnostics`: the first as its head, the others in its details."""
     errors = [finding for finding in diagnostics if finding.severity == "error"]
     if not errors:
         return
     first, *others = errors
-    details = "\n".join(shown(finding) for finding in others)
-    raise SpecError(first.message, remedy=first.remedy, at=first.at, details=details)
+    if not others:
+        raise SpecError(first.message, remedy=first.remedy, at=first.at)
+    # The remedy stands right below its error, not below all of them.
+    lines = [first.remedy] if first.remedy else []
+    raise SpecError(first.message, at=first.at, details="\n".join([*lines, *map(shown, others)]))
 
 
 def shown(finding: Diagnostic) -> str:

@@ -39,7 +39,7 @@ def _pip_lines(path: Path, above: frozenset[Path]) -> Iterator[str]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecFileError(f"the requirements file {path} can't be read") from error
+        raise SpecFileError(f"the requirements file `{path.name}` can't be read") from error
     for line in clean_lines(content):
         included = _INCLUDE.fullmatch(line)
         if not included:
@@ -56,31 +56,26 @@ def clean_lines(content: str) -> Iterator[str]:
             yield stripped
 
 
-def folder_needs(folder: Path) -> PythonNeeds:
-    """Return what `requirements.txt` in a Docker build context asks for; nothing where there is none."""
-    file = folder / "requirements.txt"
-    try:
-        return PythonNeeds(pip_lines(file), file) if file.is_file() else PythonNeeds()
-    except SpecFileError:
-        return PythonNeeds()
-
-
-def conda_needs(node: Node, root: Path) -> PythonNeeds:
-    """Return what a conda specification asks for; `node` holds its path or the specification itself.
+def environment_needs(node: Node, root: Path) -> PythonNeeds:
+    """Return what an environment's conda file, or `requirements.txt` in its build context, asks for.
 
     Conda packages are taken for pip packages of the same name: on a machine without conda that is the best guess,
-    and a wrong one is named by the resolver. A file that can't be read asks for nothing.
+    and a wrong one is named by the resolver.
+
+    Raises:
+        SpecFileError: the conda file, or a requirements file, can't be read.
     """
-    path = root / node.at.path if isinstance(node, MapNode) else local_path(node, root)
-    if path is None:
-        return PythonNeeds()
-    try:
-        return _needs(node if isinstance(node, MapNode) else read_node(path, root), path)
-    except SpecFileError:
-        return PythonNeeds()
+    conda = dig(node, "conda_file")
+    if isinstance(conda, MapNode):
+        return _conda_needs(conda, root / conda.at.path)
+    if file := local_path(node, root, "conda_file"):
+        return _conda_needs(read_node(file, root), file)
+    folder = local_path(node, root, "build", "path")
+    pip_file = folder / "requirements.txt" if folder else None
+    return PythonNeeds(pip_lines(pip_file), pip_file) if pip_file and pip_file.is_file() else PythonNeeds()
 
 
-def _needs(conda: Node, source: Path) -> PythonNeeds:
+def _conda_needs(conda: Node, source: Path) -> PythonNeeds:
     listed = dig(conda, "dependencies")
     found = listed.items if isinstance(listed, ListNode) else ()
     conda_lines = [spec for item in found if (spec := text(item))]

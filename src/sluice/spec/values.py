@@ -43,4 +43,4 @@ def local_path(node: Node, root: Path, *path: Step) -> Path | None:
     found, written = dig(node, *path), text(node, *path)
     if found is None or not written or is_remote(written):
         return None
-    return Path((folder_of(found.at, root) / written).absolute().as_posix()).resolve()
+    return (folder_of(found.at, root) / written).resolve()

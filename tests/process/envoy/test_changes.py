@@ -115,6 +115,17 @@ def test_a_killed_replica_costs_what_it_was_executing(
     assert {answer.status for answer in open_door.many(300)} == {200}
 
 
+def test_a_replica_killed_between_requests_costs_nothing(
+    door: Doors, replica: Replicas, backend: Backends, loop: Loop
+) -> None:
+    dies, lives = replica("dies"), replica("lives")
+    open_door = door(backend("blue", dies, lives), blue=100)
+    open_door.many(50)
+    assert dies.answered
+    loop.run(dies.kill())
+    assert {answer.status for answer in open_door.many(300)} == {200}
+
+
 def test_a_replica_that_comes_back_is_used_again(door: Doors, replica: Replicas, backend: Backends, loop: Loop) -> None:
     alone = replica("alone")
     open_door = door(backend("blue", alone), blue=100)
@@ -148,7 +159,7 @@ def test_replicas_that_do_not_answer_are_not_kept(door: Doors, replica: Replicas
 
 
 def test_a_port_that_is_taken_is_named(door: Doors, replica: Replicas, backend: Backends) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUse):
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken, pytest.raises(PortInUse):
         door(backend("blue", replica("b")), port=taken.getsockname()[1], blue=100)
 
 

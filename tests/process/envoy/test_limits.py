@@ -21,6 +21,13 @@ Doors = Callable[..., "Door"]
 Replicas = Callable[..., "Replica"]
 Backends = Callable[..., "Backend"]
 
+PATIENT = Probe(period=1, timeout=1, failure_threshold=30)
+
+
+def failed_checks(open_door: Door, backend: Backend) -> int:
+    name = f"cluster.{cluster_name(backend)}.health_check.failure"
+    return int(open_door.router.admin.stats(f"^{name}$")[name])
+
 
 @pytest.mark.parametrize(("count", "limit"), [(1, 1), (2, 3)])
 def test_the_limit_executes_as_many_wait_and_the_next_is_too_many(
@@ -68,15 +75,27 @@ def test_a_busy_replica_is_not_taken_out_before_the_probe_says_so(
     door: Doors, replica: Replicas, backend: Backends
 ) -> None:
     blue = replica("b", keep_alive=False, one_at_a_time=True)
-    probe = Probe(period=1, timeout=1, failure_threshold=30)
-    of_blue = backend("blue", blue, max_concurrent=1, probe=probe, keepalive_s=0)
+    of_blue = backend("blue", blue, max_concurrent=1, probe=PATIENT, keepalive_s=0)
     open_door = door(of_blue, blue=100)
     blue.held = True
-    waiting = [open_door.start(), open_door.start()]
-    failures = f"cluster.{cluster_name(of_blue)}.health_check.failure"
-    open_door.wait(lambda: int(open_door.router.admin.stats(f"^{failures}$")[failures]) >= 2)
+    waiting = [open_door.start()]
+    open_door.wait(lambda: failed_checks(open_door, of_blue) >= 2)
+    waiting.append(open_door.start())
+    open_door.wait(lambda: open_door.router.in_flight("blue") == 2)
     blue.held = False
     assert {wait()[0].status for wait in waiting} == {200}
+
+
+def test_a_probe_that_fails_less_often_than_its_threshold_changes_nothing(
+    door: Doors, replica: Replicas, backend: Backends
+) -> None:
+    blue = replica("b")
+    of_blue = backend("blue", blue, probe=PATIENT)
+    open_door = door(of_blue, blue=100)
+    blue.healthy = False
+    open_door.wait(lambda: failed_checks(open_door, of_blue) >= 2)
+    assert open_door.router.healthy(of_blue)
+    assert open_door.ask().status == 200
 
 
 def test_a_replica_that_fails_its_probe_is_out_until_it_passes(

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,12 @@ def flow_python() -> Path:
     return build_environment(requirements(FLOW_IMAGE, ServerKind.FLOW, own))
 
 
+@pytest.fixture(scope="session")
+def python_of() -> Callable[[ServerKind], Path]:
+    """The interpreter of an environment with what a kind of server needs."""
+    return lambda kind: build_environment(requirements(None, kind, ()))
+
+
 Start = Callable[..., Server]
 
 
@@ -179,6 +185,13 @@ def chat_model() -> Iterator[str]:
     """A chat model on this machine that wants CHAT_KEY; its base_url."""
     with chat_model_process() as base_url:
         yield base_url
+
+
+@pytest.fixture
+def noisy_chat_model() -> Iterator[Callable[[int], str]]:
+    """Chat models with noise, by seed."""
+    with ExitStack() as running:
+        yield lambda seed: running.enter_context(chat_model_process("--noise=0.5", f"--seed={seed}"))
 
 
 @contextmanager

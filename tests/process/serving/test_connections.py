@@ -14,6 +14,7 @@ CHAT = Path(__file__).parents[3] / "examples" / "chat" / "flows" / "chat"
 HISTORY = [{"inputs": {"question": "Where am I?"}, "outputs": {"answer": "In Millbrook."}}]
 REQUEST = {"question": "And the mill?", "chat_history": HISTORY}
 ANSWER = {"answer": "You asked: And the mill? (1 turns before)"}
+WORKSPACE = "deployment.subscription_id=s,deployment.resource_group=g,deployment.workspace_name=w"
 NOWHERE = "http://127.0.0.1:1/v1"
 StartFlow = Callable[..., Any]
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from projects import QUESTION, SLUICE, Load, Project, processes_of
+from projects import QUESTION, Load, Project, processes_of, pulumi
 
 pytestmark = [pytest.mark.process, pytest.mark.engine]
-
-
-def pulumi(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run plain `pulumi` in the environment that `shell-env` gives."""
-    line = f'eval "$({SLUICE} shell-env)" && exec pulumi --non-interactive {" ".join(arguments)}'
-    return subprocess.run(
-        ["/bin/sh", "-c", line], cwd=project.root, env=os.environ, capture_output=True, text=True, check=False
-    )
 
 
 def test_up_answers_and_changes_nothing_the_second_time(shared: Project) -> None:

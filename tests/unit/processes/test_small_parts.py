@@ -28,7 +28,7 @@ def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").mkdir()
     with pytest.raises(StorageFailed, match="file can't be written"):
         write_private(tmp_path / "file", "text")
-    with pytest.raises(StorageFailed, match="lock can't be written"), held(Path("/proc/nowhere/lock")):
+    with pytest.raises(StorageFailed, match="nowhere can't be written"), held(Path("/proc/nowhere/lock")):
         pass
 
 

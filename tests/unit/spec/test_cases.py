@@ -1,6 +1,6 @@
-"""Each folder of tests/cases/spec is a project; expected.txt holds what loading it finds. One more folder, one more test.
+"""Each folder of tests/cases/spec is a project; its expected.txt holds what loading it finds.
 
-A folder with stacks/prod is loaded with that stack.
+One more folder is one more test. A folder with stacks/prod is loaded with that stack.
 """
 
 from __future__ import annotations

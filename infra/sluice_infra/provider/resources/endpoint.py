@@ -19,8 +19,8 @@ class EndpointHandler(Handler):
 
     def create(self, context: Context, inputs: Plain) -> tuple[str, Plain]:
         """Open the endpoint."""
-        state = endpoints.create(target_of(context), inputs["name"], inputs["authMode"], inputs["port"])
-        return inputs["name"], _properties(state, inputs)
+        opened = endpoints.create(target_of(context), inputs["name"], *_wishes(inputs))
+        return inputs["name"], _properties(opened, inputs)
 
     def read(self, context: Context, identifier: str, state: Plain) -> Live | None:
         """Return the endpoint; a gateway that is down is told as such."""
@@ -35,7 +35,7 @@ class EndpointHandler(Handler):
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
         """Change the endpoint where it stands; bring its gateway back up if it is down."""
         del state
-        return _properties(endpoints.update(target_of(context), identifier, inputs["authMode"], inputs["port"]), inputs)
+        return _properties(endpoints.update(target_of(context), identifier, *_wishes(inputs)), inputs)
 
     def delete(self, context: Context, identifier: str, state: Plain) -> None:
         """Close the endpoint."""
@@ -46,6 +46,10 @@ class EndpointHandler(Handler):
 def target_of(context: Context) -> LocalTarget:
     """Return the local target a call is about."""
     return LocalTarget(context.paths, context.report, context.cancelled)
+
+
+def _wishes(inputs: Plain) -> tuple[str, int | None, tuple[str, ...]]:
+    return inputs["authMode"], inputs["port"], tuple(inputs["identities"] or ())
 
 
 def _properties(state: EndpointState, inputs: Plain) -> Plain:

@@ -9,6 +9,7 @@ from sluice.spec.content import model_content
 from sluice.spec.models import ModelContent
 from sluice.targets.local.models import ModelStore, model_key, refuse_other_content
 from sluice.targets.local.state import running_contents
+from sluice.targets.local.usage import refuse_used_model
 from sluice_infra.provider.handler import Context, Handler, Live
 from sluice_infra.provider.values import Plain
 
@@ -46,6 +47,7 @@ class ModelHandler(Handler):
     def delete(self, context: Context, identifier: str, state: Plain) -> None:
         """Remove the version; content that still serves stays until nothing serves it."""
         del state
+        refuse_used_model(context.paths, identifier)
         store = ModelStore(context.paths)
         store.remove(identifier)
         store.collect(running_contents(context.paths))

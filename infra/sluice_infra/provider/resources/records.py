@@ -8,6 +8,7 @@ from secrets import token_hex
 from typing import ClassVar, Final
 
 from sluice.targets.local.registry import Registry
+from sluice.targets.local.usage import refuse_used_connection, refuse_used_identity, refuse_used_role
 from sluice_infra.provider.handler import Context, Handler, Live
 from sluice_infra.provider.values import Plain
 
@@ -49,9 +50,13 @@ class RecordHandler(Handler):
         return record
 
     def delete(self, context: Context, identifier: str, state: Plain) -> None:
-        """Remove the record."""
-        del state
+        """Remove the record. Raises StillUsed while something that runs needs it."""
+        self.refuse_used(context, state)
         self._registry(context).delete(identifier)
+
+    def refuse_used(self, context: Context, state: Plain) -> None:
+        """Raise StillUsed while something that runs needs the record."""
+        raise NotImplementedError
 
     def _registry(self, context: Context) -> Registry:
         return Registry(context.paths.registry(self.kind))
@@ -71,6 +76,10 @@ class IdentityHandler(RecordHandler):
         principal, client = (str(uuid.uuid5(IDS, f"{use}/{inputs['name']}")) for use in ("principal", "client"))
         return {"principalId": principal, "clientId": client}
 
+    def refuse_used(self, context: Context, state: Plain) -> None:
+        """Keep it while an endpoint acts as it."""
+        refuse_used_identity(context.paths, state["name"])
+
 
 class RoleAssignmentHandler(RecordHandler):
     """One role of one identity at one scope."""
@@ -82,6 +91,10 @@ class RoleAssignmentHandler(RecordHandler):
     def key(self, inputs: Plain) -> str:
         """Return identity, role and scope in one."""
         return f"{inputs['identity']}/{inputs['role']}/{inputs['scope']}"
+
+    def refuse_used(self, context: Context, state: Plain) -> None:
+        """Keep it while a deployment reads secrets by it."""
+        refuse_used_role(context.paths, state["identity"], state["role"])
 
 
 class ConnectionHandler(RecordHandler):
@@ -103,3 +116,7 @@ class ConnectionHandler(RecordHandler):
         """Return a new revision unless the content is the same."""
         same = all(old.get(key) == inputs.get(key) for key in self.inputs)
         return {"revision": old["revision"] if same and old.get("revision") else token_hex(8)}
+
+    def refuse_used(self, context: Context, state: Plain) -> None:
+        """Keep it while a deployment reads it."""
+        refuse_used_connection(context.paths, state["name"])

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from sluice.errors import Mark, SpecFileError
+from sluice.errors import SpecFileError
 from sluice.spec.findings import error_at
 from sluice.spec.models import Diagnostic
-from sluice.spec.nodes import MapNode, Node, Step, dig, text
-from sluice.spec.parse import read_node
+from sluice.spec.nodes import MapNode, Node, Step, dig, mark_of, text
+from sluice.spec.requirements import environment_needs
 from sluice.spec.values import folder_of, local_path
 
 _REMEDY = "Paths are relative to the file they are written in."
@@ -62,17 +62,18 @@ def inline_environment(node: Node, root: Path) -> Iterator[Diagnostic]:
 
 
 def environment(node: Node, root: Path) -> Iterator[Diagnostic]:
-    """The conda file is YAML; the build context and its Dockerfile exist."""
-    missing = list(_missing(node, root, "file", "conda_file"))
+    """The build context and its Dockerfile exist; the conda file and the files it includes can be read."""
+    missing = [*_missing(node, root, "file", "conda_file"), *_missing(node, root, "folder", "build", "path")]
     yield from missing
-    conda = local_path(node, root, "conda_file")
-    if conda and not missing:
-        yield from _broken_yaml(conda, root)
-    missing = list(_missing(node, root, "folder", "build", "path"))
-    yield from missing
-    context = local_path(node, root, "build", "path")
-    if context and not missing:
+    if missing:
+        return
+    if context := local_path(node, root, "build", "path"):
         yield from _dockerfile(node, context)
+    try:
+        environment_needs(node, root)
+    except SpecFileError as error:
+        at = error.at or mark_of(node, "conda_file")
+        yield error_at(at, error.message, error.remedy, error.code)
 
 
 def _dockerfile(node: Node, context: Path) -> Iterator[Diagnostic]:
@@ -81,13 +82,6 @@ def _dockerfile(node: Node, context: Path) -> Iterator[Diagnostic]:
     if written and not (context / name).is_file():
         message = f"the build context has no `{name}`"
         yield error_at(written.at, message, "`dockerfile_path` is relative to `build.path`.", "missing-file")
-
-
-def _broken_yaml(path: Path, root: Path) -> Iterator[Diagnostic]:
-    try:
-        read_node(path, root)
-    except SpecFileError as error:
-        yield error_at(error.at or Mark(str(path)), error.message, error.remedy, error.code)
 
 
 def _missing(node: Node, root: Path, what: str, *path: Step) -> Iterator[Diagnostic]:

@@ -20,6 +20,7 @@ from sluice.targets.local.processes.identity import ProcessIdentity, alive, iden
 from sluice.targets.local.secrets import read_connections
 from sluice.targets.local.state import DeploymentState, EndpointFile, EndpointState, Replica, Starting, running_contents
 from sluice.targets.local.target import LocalTarget
+from sluice.targets.local.usage import refuse_named_in_traffic
 from sluice.targets.local.wish import Wish, program_names, replicas_to_keep, revision_of
 
 # Longer than any request may last (300 s), so that draining never cuts an answer short.
@@ -63,6 +64,7 @@ def remove(target: LocalTarget, endpoint: str, name: str) -> None:
         if state is None or name not in state.deployments:
             return
         refuse_while_it_has_traffic(state, name)
+        refuse_named_in_traffic(state, name)
         target.report("draining")
         gateways.apply(target, file.save(state.without_deployment(name)))
     finish_draining(target, file)
@@ -136,7 +138,13 @@ def _bring_up(
 
 
 def _state_of(wish: Wish, revision: str, serving: tuple[Replica, ...]) -> DeploymentState:
-    facts = {"model": dict(wish.model) if wish.model else None, "environment": wish.environment}
+    facts = {
+        "model": dict(wish.model) if wish.model else None,
+        "models": [f"{one['name']}@{one['version']}" for one in (wish.model, wish.code) if one],
+        "environment": wish.environment,
+        "connections": sorted(set(wish.connections.values())),
+        "identity": wish.identity,
+    }
     backend = gateways.backend_of(wish, tuple(replica.port for replica in serving))
     return DeploymentState(wish.name, revision, serving, backend, wish.content, frozen_map(facts))
 

@@ -13,7 +13,9 @@ from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
 
 
-def create(target: LocalTarget, name: str, auth_mode: str, port: int | None) -> EndpointState:
+def create(
+    target: LocalTarget, name: str, auth_mode: str, port: int | None, identities: tuple[str, ...]
+) -> EndpointState:
     """Open an endpoint; one that is there is taken over. Raises PortInUse, GatewayFailed."""
     file = target.endpoint(name)
     with file.lock():
@@ -30,17 +32,19 @@ def create(target: LocalTarget, name: str, auth_mode: str, port: int | None) -> 
                 gateways.stop(target, name)
                 remove_tree(file.folder)
             raise
-    return update(target, name, auth_mode, port)
+    return update(target, name, auth_mode, port, identities)
 
 
-def update(target: LocalTarget, name: str, auth_mode: str, port: int | None) -> EndpointState:
+def update(
+    target: LocalTarget, name: str, auth_mode: str, port: int | None, identities: tuple[str, ...]
+) -> EndpointState:
     """Change how callers prove who they are; bring a gateway that is down back up."""
     file = target.endpoint(name)
     with file.lock():
         state = recover(target, file, file.must_load())
         if port is not None and port != state.port:
             state = _moved(target, state, port)
-        state = file.save(replace(state, auth_mode=auth_mode))
+        state = file.save(replace(state, auth_mode=auth_mode, identities=identities))
         gateways.apply(target, state)
     finish_draining(target, file)
     return file.must_load()

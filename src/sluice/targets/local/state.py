@@ -62,6 +62,7 @@ class EndpointState:
     secondary: str = field(repr=False)
     routing: Routing = field(default_factory=Routing)
     deployments: Mapping[str, DeploymentState] = field(default_factory=frozen_map)
+    identities: tuple[str, ...] = ()
     starting: tuple[Starting, ...] = ()
     draining: tuple[DeploymentState, ...] = ()
 
@@ -83,13 +84,11 @@ class EndpointState:
         former = self.deployments.get(deployment.name)
         draining = (*self.draining, former) if former and former.backend != deployment.backend else self.draining
         deployments = frozen_map({**self.deployments, deployment.name: deployment})
-        weights = {deployment.name: 0, **self.routing.weights}
         started = {replica.program for replica in deployment.replicas}
         return replace(
             self,
             deployments=deployments,
             draining=draining,
-            routing=replace(self.routing, weights=frozen_map(weights)),
             starting=tuple(one for one in self.starting if one.program not in started),
         )
 
@@ -185,6 +184,7 @@ def _endpoint(record: Json) -> EndpointState:
     fields = record | {
         "routing": Routing(frozen_map(record["routing"]["weights"]), frozen_map(record["routing"]["mirror"])),
         "deployments": frozen_map(deployments),
+        "identities": tuple(record["identities"]),
         "starting": tuple(Starting(**item) for item in record["starting"]),
         "draining": tuple(_deployment(item) for item in record["draining"]),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sluice.errors import GatewayFailed, PortInUse
-from sluice.targets.local.envoy.bootstrap import GatewayPaths
+from sluice.targets.local.envoy.bootstrap import FLUSH_MS, GatewayPaths
 from sluice.targets.local.envoy.door import AUTH
 from sluice.targets.local.envoy.files import Xds, written_version
 from sluice.targets.local.envoy.routes import ROUTES
@@ -184,6 +184,7 @@ class Admin:
             connection.close()
 
     def _failure(self, message: str) -> GatewayFailed:
+        time.sleep(3 * FLUSH_MS / 1000)  # Envoy has said why, but maybe not written it yet
         words = self._last_words()
         kind = PortInUse if "Address already in use" in words else GatewayFailed
         remedy = "Choose another port (`sluice:port`)." if kind is PortInUse else f"See {self.paths.log}."

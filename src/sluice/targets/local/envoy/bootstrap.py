@@ -9,6 +9,8 @@ from sluice.errors import GatewayFailed
 from sluice.targets.local.envoy.clusters import Json
 from sluice.targets.local.envoy.door import watched
 
+FLUSH_MS = 200
+"""How often Envoy writes its logs to their files."""
 _LONGEST_SOCKET = 107
 _MOST_CONNECTIONS = 20_000
 _LATENCY_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 180_000, 300_000]
@@ -79,6 +81,6 @@ def envoy_command(envoy_path: str, paths: GatewayPaths) -> list[str]:
         *(envoy_path, "-c", str(paths.bootstrap)),
         *("--disable-hot-restart", "--concurrency", "1"),
         *("--log-level", "warning", "--log-path", str(paths.log)),
-        *("--file-flush-interval-msec", "200"),
+        *("--file-flush-interval-msec", str(FLUSH_MS)),
         *("--drain-time-s", "5"),
     ]

@@ -16,9 +16,6 @@ AUTH = "auth"
 """The name of the one filter that is discovered: it changes while connections live on."""
 
 
-_NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
-
-
 def auth_filter(auth: Auth) -> Json:
     """Return the one resource of ECDS: the filter that lets callers in. It holds secrets."""
     config = _key_filter(auth) if isinstance(auth, KeyAuth) else _token_filter(auth)
@@ -51,13 +48,12 @@ def watched(file: str, xds: str) -> Json:
 
 
 def _connection_manager(xds: str, access_log: str) -> Json:
-    """`use_remote_address` and nobody internal: no caller sets Envoy's timeouts and retries by `x-envoy-*` headers."""
+    """Everybody is a stranger: `x-envoy-*` headers of a caller set no timeouts and no retries."""
     return {
         "@type": f"{_TYPES}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": ROUTES,
         "server_name": "sluice",
         "use_remote_address": True,
-        "internal_address_config": {"cidr_ranges": [_NOBODY]},
         "generate_request_id": True,
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,

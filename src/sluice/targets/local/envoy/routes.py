@@ -39,7 +39,6 @@ def route_configuration(endpoint: str, deployments: Mapping[str, Backend], routi
                 "name": ROUTES,
                 "domains": ["*"],
                 "request_headers_to_remove": ["authorization"],
-                "include_request_attempt_count": False,
                 "routes": [*_named_routes(endpoint, deployments), *_live_routes(endpoint, deployments, routing)],
             }
         ],

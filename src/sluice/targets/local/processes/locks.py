@@ -15,7 +15,8 @@ from sluice.targets.local.processes.files import writing
 def held(path: Path) -> Iterator[None]:
     """Hold the lock of this file, waiting for it; the system frees it when its holder dies.
 
-    The file is made (mode 600) when missing, and its folder (mode 700); its holder may delete them. Raises StorageFailed.
+    The file is made (mode 600) when missing, and its folder (mode 700); its holder may delete them.
+    Raises StorageFailed.
     """
     fd = _locked(path)
     try:
@@ -37,8 +38,9 @@ def try_lock(path: Path) -> int | None:
 
 def _locked(path: Path) -> int:
     while True:
-        with writing(path), suppress(FileNotFoundError):  # the folder was deleted meanwhile: make it again
+        with writing(path.parent):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with writing(path), suppress(FileNotFoundError):  # the folder was deleted meanwhile: make it again
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
             if _is(fd, path):

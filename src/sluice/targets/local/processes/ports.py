@@ -6,13 +6,33 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 
 _LISTENS = "0A"  # the state LISTEN in /proc/net/tcp
 _LOOPBACK_OR_ANY = {"0100007F", "00000000", "0" * 32, "0" * 24 + "01000000", "0000000000000000FFFF00000100007F"}
 
 
+# Below where Linux and macOS take the ports of outgoing connections from: one of those could come in between.
+_RANGE = range(15_000, 32_000)
+_TRIES = 200
+
+
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody had a moment ago."""
+    """Return a port of 127.0.0.1 that nobody had a moment ago, and no outgoing connection will be given."""
+    chosen = (SystemRandom().choice(_RANGE) for _ in range(_TRIES))
+    return next((port for port in chosen if _is_free(port)), 0) or _any_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _any_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

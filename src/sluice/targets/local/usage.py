@@ -1,0 +1,58 @@
+"""What running deployments use, so that nothing of it is removed under them.
+
+With `continue on error` Pulumi deletes what the program no longer names even where the update of its user
+failed; a state that then names a missing resource is broken for good. So deleting refuses while it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sluice.errors import StillUsed
+from sluice.plan.access import SECRETS_READER
+from sluice.targets.local.paths import StackPaths
+from sluice.targets.local.state import DeploymentState, EndpointState, endpoints_of
+
+
+def refuse_used_model(paths: StackPaths, key: str) -> None:
+    """Raise StillUsed while a deployment serves the model version `name@version`."""
+    _refuse(f"model {key}", (title for title, one in _serving(paths) if key in one.facts.get("models", ())))
+
+
+def refuse_used_connection(paths: StackPaths, name: str) -> None:
+    """Raise StillUsed while a deployment reads the connection."""
+    _refuse(f"connection {name}", (title for title, one in _serving(paths) if name in one.facts.get("connections", ())))
+
+
+def refuse_used_role(paths: StackPaths, identity: str, role: str) -> None:
+    """Raise StillUsed while a deployment reads its secrets by this role."""
+    if role == SECRETS_READER:
+        readers = (
+            t for t, one in _serving(paths) if one.facts.get("connections") and one.facts.get("identity") == identity
+        )
+        _refuse(f"role '{role}' of identity {identity}", readers)
+
+
+def refuse_used_identity(paths: StackPaths, name: str) -> None:
+    """Raise StillUsed while an endpoint acts as the identity."""
+    _refuse(f"identity {name}", (f"endpoint {e.name}" for e in endpoints_of(paths) if name in e.identities))
+
+
+def refuse_named_in_traffic(state: EndpointState, name: str) -> None:
+    """Raise StillUsed while the endpoint's traffic names the deployment, even with weight 0."""
+    if name in state.routing.weights or name in state.routing.mirror:
+        _refuse(f"deployment {name}", iter([f"the traffic of endpoint {state.name}"]))
+
+
+def _serving(paths: StackPaths) -> Iterator[tuple[str, DeploymentState]]:
+    for endpoint in endpoints_of(paths):
+        for name, deployment in endpoint.deployments.items():
+            yield f"deployment {endpoint.name}/{name}", deployment
+
+
+def _refuse(what: str, users: Iterator[str]) -> None:
+    found = ", ".join(users)
+    if found:
+        raise StillUsed(
+            f"{what} is still used by {found}; it is kept", remedy="It goes once nothing uses it: sluice up"
+        )
