@@ -12,7 +12,8 @@ import pytest
 from sluice.targets.local.envoy.desired import KeyAuth, TokenAuth
 
 if TYPE_CHECKING:
-    from tests.process.envoy.conftest import Door, Replica
+    from replica_server import Replica
+    from tests.process.envoy.conftest import Door
 
     from sluice.targets.local.envoy.desired import Backend
 

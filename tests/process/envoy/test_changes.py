@@ -13,7 +13,8 @@ from sluice.targets.local.envoy.clusters import cluster_name
 from sluice.traffic.router import Routing
 
 if TYPE_CHECKING:
-    from tests.process.envoy.conftest import Door, Loop, Replica
+    from replica_server import Replica
+    from tests.process.envoy.conftest import Door, Loop
 
     from sluice.targets.local.envoy.desired import Backend
 

@@ -11,7 +11,8 @@ from sluice.spec.models import Probe
 from sluice.targets.local.envoy.clusters import cluster_name
 
 if TYPE_CHECKING:
-    from tests.process.envoy.conftest import Door, Replica
+    from replica_server import Replica
+    from tests.process.envoy.conftest import Door
 
     from sluice.targets.local.envoy.desired import Backend
 

@@ -12,7 +12,8 @@ from sluice.errors import TrafficRefused
 from sluice.traffic.router import Routing
 
 if TYPE_CHECKING:
-    from tests.process.envoy.conftest import Door, Replica
+    from replica_server import Replica
+    from tests.process.envoy.conftest import Door
 
     from sluice.targets.local.envoy.desired import Backend
 

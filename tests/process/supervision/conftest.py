@@ -212,7 +212,9 @@ def house(tmp_path: Path) -> Iterator[House]:
     for state in house.supervisor.programs():
         house.supervisor.remove(state.name)
     house.supervisor.stop_if_idle()
-    left = house.processes()
+    until = time.monotonic() + 10
+    while (left := house.processes()) and time.monotonic() < until:
+        time.sleep(0.01)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     sockets = house.supervisor.runtime.recorded_sockets()

@@ -92,7 +92,7 @@ def test_shutdown_stops_all_and_ensure_brings_all_back(house: House, break_it: C
     server = house.server("chat")
     break_it(house)
     house.supervisor.shutdown()
-    assert house.processes() == {}
+    house.wait_for(lambda: not house.processes(), "the end of all")
     assert house.state("chat").state in (State.STOPPED, State.MISSING)
     house.supervisor.ensure()
     house.wait_for(server.pid, "the server")

@@ -73,7 +73,7 @@ class Daemon:
         """Stop it and the programs it knows; kill it when that takes more than `longest_s`."""
         with suppress(rpc.Silent, rpc.Refused):
             self.call("stopAllProcesses", wait=False)  # all at once: a shutdown stops one after another
-        with suppress(rpc.Silent, rpc.Refused):
+            wait_until(self._all_stopped, longest_s)
             self.call("shutdown")
             wait_until(lambda: None if self.lives() else True, longest_s)
         self._clear_away()
@@ -105,6 +105,15 @@ class Daemon:
         with suppress(rpc.Silent, rpc.Refused):
             pid = self.call("getPID")
             return pid if isinstance(pid, int) else None
+        return None
+
+    def _all_stopped(self) -> bool | None:
+        """Return True when no program is still stopping, else None."""
+        infos = self.call("getAllProcessInfo")
+        if not isinstance(infos, list) or all(info["statename"] != "STOPPING" for info in infos):
+            return True
+        # a launcher between fork and exec loses the signal, which supervisord would notice after its whole grace
+        self.call("signalAllProcesses", "TERM")
         return None
 
     def _clear_away(self) -> None:

@@ -106,7 +106,8 @@ class Supervisor:
             programs = [self.runtime.program(name) for name in self.runtime.names()]
             self._daemon.stop(max(map(_grace, programs), default=0) + 2 * LAUNCHER_GRACE_S)
             for files in programs:
-                _stop_kept(files, _grace(files))
+                with _stopped(files, _grace(files)):
+                    pass
 
     def _run(self, name: str) -> None:
         """Have the supervisor run a program whose files are in place."""
@@ -138,10 +139,10 @@ class Supervisor:
         files.conf.unlink(missing_ok=True)
         files.program.unlink(missing_ok=True)  # a launcher that would take over finds nothing to do
         self._tell_to_stop(files.folder.name)
-        _stop_kept(files, grace_s)
-        wait_until(lambda: self._forgotten(files.folder.name), LAUNCHER_GRACE_S)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(files.folder)
+        with _stopped(files, grace_s):
+            wait_until(lambda: self._forgotten(files.folder.name), LAUNCHER_GRACE_S)
+            with suppress(FileNotFoundError):
+                shutil.rmtree(files.folder)
 
     def _tell_to_stop(self, name: str) -> None:
         with suppress(rpc.Silent, rpc.Refused):
@@ -179,6 +180,7 @@ def _write(files: ProgramFiles, program: Program) -> None:
     """Write a program's files, the supervisor's last: all is in place once it looks."""
     with writing(files.folder):
         files.folder.mkdir(mode=0o700, exist_ok=True)
+        files.lock.touch(mode=0o600)
     write_private(files.secrets, secrets_document(program))
     write_private(files.program, document(program, files.log, files.secrets))
     write_private(files.conf, program_ini(program, Path(sys.executable), LAUNCHER))
@@ -199,15 +201,18 @@ def _state(name: str, files: ProgramFiles, *, supervised: bool) -> ProgramState:
     return state_of(name, json.loads(text) if text else None, kept=kept, lives=_lives(read_identity(files.state)))
 
 
-def _stop_kept(files: ProgramFiles, grace_s: float) -> None:
-    """Stop a program's launchers, whoever started them, then its child, should they have left it."""
+@contextmanager
+def _stopped(files: ProgramFiles, grace_s: float) -> Iterator[None]:
+    """Stop a program's launchers, whoever started them, and its child, should they have left it; let none start."""
     if not files.folder.exists():
+        yield
         return
     lock = _lock_after_launchers(files, grace_s)
     try:
         child = read_identity(files.state)
         if child is not None:
             terminate(child, grace_s, session=True)
+        yield
     finally:
         os.close(lock)
 

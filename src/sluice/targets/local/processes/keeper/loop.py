@@ -1,4 +1,4 @@
-# ruff: noqa: PTH100, PTH110, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH116, PTH118, PTH120
 # pathlib costs more to import than all else that a launcher loads
 """Run a program, restart it when it ends or hangs, stop it when told to.
 
@@ -32,7 +32,7 @@ def main(path: str) -> int:
     os.umask(0o077)
     bell = Bell()
     folder = os.path.dirname(os.path.abspath(path))
-    if not hold_or_follow(folder, bell) or not os.path.exists(path):
+    if not hold_or_follow(folder, bell) or not os.path.exists(path):  # gone since it was ours to look
         return 0
     program = Program(path)
     point_at_log(program)
@@ -61,35 +61,47 @@ def point_at_log(program: Program) -> None:
 
 def hold_or_follow(folder: str, bell: Bell) -> bool:
     """Return True with the program's lock held until we end; False when there is nothing left to keep."""
-    lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path, followed = os.path.join(folder, "lock"), False
     while os.path.exists(os.path.join(folder, "program.json")):
         try:
+            lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # anew each time: a program added again has a new one
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock), os.stat(path)):
+                os.close(lock)
+                continue
+        except FileNotFoundError:
+            return False
         except BlockingIOError:
-            if follow(lock, bell) and Records(folder).phase == "stopped":
-                return False  # it was told to stop, and we stand for the same program
+            followed = True
+            follow(lock, bell)
+            os.close(lock)
             continue
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, json.dumps({"pid": os.getpid(), "birth": birth(os.getpid())}).encode(), 0)
-        return True
+        # who was told to stop was told so for all that stood in line behind it
+        return not (followed and Records(folder).phase == "stopped") and signed(lock)
     return False
 
 
-def follow(lock: int, bell: Bell) -> bool:
-    """Wait for the end of the launcher that holds the lock, stopping it if we are stopped; False if unknown."""
+def signed(lock: int) -> bool:
+    """Write who we are into the lock we hold; True."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "birth": birth(os.getpid())}).encode(), 0)
+    return True
+
+
+def follow(lock: int, bell: Bell) -> None:
+    """Wait for the end of the launcher that holds the lock, and stop it when we are stopped."""
     try:
         named = json.loads(os.pread(lock, 1000, 0))
         holder = Watched(named["pid"], named["birth"])
-    except (ValueError, ProcessLookupError):  # it has only just taken the lock, or only just died
+    except (ValueError, ProcessLookupError):  # it has only just taken the lock, or somebody is removing the program
         time.sleep(0.05)
-        return False
+        return
     bell.wait(math.inf, holder)
     if bell.stop:
         holder.send(signal.SIGTERM)
         while not holder.ended_within(60.0):
             continue
     holder.close()
-    return True
 
 
 def keep(program: Program, records: Records, bell: Bell) -> None:

@@ -1,0 +1,153 @@
+"""Killed at any moment: what serves goes on, and the next `up` heals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from projects import QUESTION, Load, Project, processes_of, wait_until
+
+pytestmark = [pytest.mark.process, pytest.mark.engine]
+
+
+def pids_of(project: Project, word: str) -> list[int]:
+    """Return the processes of a project whose command line has a word."""
+    return [int(line.split()[0]) for line in processes_of(project.root) if word in line]
+
+
+def engine_of(project: Project) -> int:
+    """Return the engine's pid: the `pulumi` that runs for this project now."""
+    found: list[int] = []
+
+    def there() -> bool:
+        found[:] = [pid for pid in pids_of(project, "pulumi") if _name(pid) == "pulumi"]
+        return bool(found)
+
+    wait_until(there)
+    return found[0]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def changed(project: Project, value: str) -> None:
+    """Change blue, so that the next `up` has replicas to start."""
+    path = project.root / "endpoints/qa/blue.yaml"
+    text = re.sub(r"\n  ROUND: .*", "", path.read_text())
+    path.write_text(text.rstrip() + f"\n  ROUND: {value}\n")
+
+
+def up_until(project: Project, word: str) -> object:
+    """Start `up` and return it once it says a word."""
+    process = project.start("up", "--yes")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line:
+            return process
+    raise AssertionError(f"`up` never said {word}")
+
+
+def heals(project: Project) -> None:
+    """Assert that the next `up` makes all well: one set of replicas, no change left, an answer."""
+    project.must("up", "--yes")
+    assert project.call("preview", "--expect-no-changes").returncode == 0
+    assert '"answer"' in project.must("invoke", QUESTION)
+    replicas = [replica for one in project.status()["deployments"] for replica in one["replicas"]]
+    assert {replica["state"] for replica in replicas} == {"running"}
+    launchers = [line for line in processes_of(project.root) if "launcher.py" in line]
+    assert len(launchers) == len(replicas) + 1, launchers
+
+
+def test_a_killed_replica_comes_back(shared: Project) -> None:
+    before = shared.deployment("blue")["replicas"][0]
+
+    os.kill(before["pid"], signal.SIGKILL)
+
+    wait_until(lambda: shared.deployment("blue")["replicas"][0]["pid"] not in (before["pid"], None))
+    wait_until(lambda: shared.call("invoke", QUESTION).returncode == 0)
+
+
+def test_a_killed_gateway_answers_again(shared: Project) -> None:
+    gateway = shared.status()["gateway"]
+
+    with Load(shared.port(), shared.key()) as load:
+        os.kill(gateway["pid"], signal.SIGKILL)
+        failed_by_then = len(load.failed)
+        answered = load.total
+        wait_until(lambda: load.total > answered + 50, 5)
+
+    assert shared.status()["gateway"]["restarts"] == gateway["restarts"] + 1
+    assert len(load.failed) >= failed_by_then
+
+
+def test_a_killed_supervisor_costs_no_request(shared: Project) -> None:
+    replicas = shared.deployment("blue")["replicas"]
+    with Load(shared.port(), shared.key()) as load:
+        for pid in pids_of(shared, "supervisor.supervisord"):
+            os.kill(pid, signal.SIGKILL)
+        heals(shared)
+
+    assert load.failed == []
+    assert shared.deployment("blue")["replicas"] == replicas
+
+
+@pytest.mark.parametrize("word", ["starting 1 replica", "0 of 1 replicas ready", "1 of 1 replicas ready"])
+@pytest.mark.parametrize("victim", ["engine", "plugin"])
+def test_a_killed_update_is_healed_by_the_next(shared: Project, victim: str, word: str) -> None:
+    changed(shared, f"{victim}-{word.replace(' ', '-')}")
+    with Load(shared.port(), shared.key()) as load:
+        update = up_until(shared, word)
+        pids = [engine_of(shared)] if victim == "engine" else pids_of(shared, "pulumi-resource-sluice")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        update.communicate()  # type: ignore[attr-defined]
+        wait_until(lambda: not pids_of(shared, "pulumi-resource-sluice"))
+        heals(shared)
+
+    assert load.failed == []
+
+
+def test_ctrl_c_ends_cleanly_and_the_next_up_goes_on(shared: Project) -> None:
+    changed(shared, "interrupted")
+    with Load(shared.port(), shared.key()) as load:
+        update = up_until(shared, "0 of 1 replicas ready")
+        os.killpg(update.pid, signal.SIGINT)  # type: ignore[attr-defined]
+        output, _ = update.communicate()  # type: ignore[attr-defined]
+
+        assert update.returncode == 130, output  # type: ignore[attr-defined]
+        assert not list((shared.root / ".sluice/state/.pulumi/locks").rglob("*.json"))
+        heals(shared)
+
+    assert load.failed == []
+
+
+def test_a_killed_command_leaves_an_update_that_ends_or_is_healed(shared: Project) -> None:
+    changed(shared, "command-killed")
+    update = up_until(shared, "0 of 1 replicas ready")
+
+    os.killpg(update.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    update.communicate()  # type: ignore[attr-defined]
+    wait_until(lambda: not pids_of(shared, "pulumi-resource-sluice"), 60)
+
+    heals(shared)
+
+
+def test_refresh_sees_what_was_changed_by_hand(shared: Project) -> None:
+    for pid in pids_of(shared, "launcher.py"):
+        if "blue" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGSTOP)
+            os.kill(shared.deployment("blue")["replicas"][0]["pid"], signal.SIGKILL)
+
+    done = shared.call("preview")
+
+    for pid in pids_of(shared, "launcher.py"):
+        os.kill(pid, signal.SIGCONT)
+    assert "replicas are down" in done.stdout + done.stderr
+    heals(shared)
