@@ -142,7 +142,9 @@ class Load:
 
 def ask(connection: http.client.HTTPConnection, key: str) -> tuple[int, str | None]:
     """Ask the example's question; return the status and the deployment that answered."""
-    connection.request("POST", "/score", QUESTION, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    connection.request(
+        "POST", "/score", QUESTION, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    )
     answer = connection.getresponse()
     answer.read()
     return answer.status, answer.getheader("azureml-model-deployment")
@@ -170,7 +172,7 @@ def processes_of(root: Path) -> list[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            cwd = os.readlink(folder / "cwd")
+            cwd = str((folder / "cwd").readlink())
         except OSError:
             continue
         if str(root) in line or cwd.startswith(str(root)):

@@ -129,18 +129,17 @@ class _EndpointPlan:
         flow = model.content.flow if model and model.content else None
         environment = _environment(self.specs, deployment, kind, flow, name)
         yield environment
-        needs = [endpoint_key, environment.key]
-        model_key: Mapping[str, object] | None = None
-        if model:
-            resource = _model(self.specs.root, deployment, model)
-            yield resource
-            needs.append(resource.key)
-            model_key = {k: resource.properties[k] for k in ("name", "version", "contentHash")}
+        files = _model(self.specs.root, deployment, model) if model else None
+        code = _code(self.specs.root, deployment)
+        parts = [part for part in (files, code) if part]
+        yield from parts
+        needs = [endpoint_key, environment.key, *(part.key for part in parts)]
         reads = self._readable(deployment, flow)
         needs += [f"Connection:{connection}" for connection in reads.values()]
         needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self.held if a.role == SECRETS_READER]
-        properties = _deployment_properties(deployment, kind, model_key, environment.key, reads, self._reader())
-        properties["code"] = _code(self.specs.root, deployment)
+        properties = _deployment_properties(deployment, kind, environment.key, reads, self._reader())
+        properties["model"] = _reference(files) if files else None
+        properties["code"] = _script(code, deployment) if code else None
         yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
 
     def _reader(self) -> str | None:
@@ -271,10 +270,9 @@ def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, flow:
     return Resource("Environment", name, frozen_map(properties), (), deployment.endpoint_name)
 
 
-def _deployment_properties(  # noqa: PLR0913 - the six things a deployment is made of
+def _deployment_properties(
     deployment: Deployment,
     kind: ServerKind,
-    model: Mapping[str, object] | None,
     environment: str,
     reads: Mapping[str, str],
     identity: str | None,
@@ -284,7 +282,6 @@ def _deployment_properties(  # noqa: PLR0913 - the six things a deployment is ma
         "endpoint": deployment.endpoint_name,
         "name": deployment.name,
         "server": str(kind),
-        "model": model,
         "environment": Output(environment, "key"),
         "environmentVariables": {k: v for k, v in variables.items() if not isinstance(v, SecretReference)},
         "secretEnvironmentVariables": {k: v for k, v in variables.items() if isinstance(v, SecretReference)},
@@ -314,11 +311,33 @@ def _probe(probe: Probe) -> dict[str, int]:
     }
 
 
-def _code(root: Path, deployment: Deployment) -> dict[str, object] | None:
+def _code(root: Path, deployment: Deployment) -> Resource | None:
+    """Return the folder of a scoring script as a version of its own, named by its content."""
     code = deployment.code_configuration
-    if code is None:
+    if code is None or code.content is None:
         return None
-    return {"path": relative_to(root, code.code), "scoringScript": code.scoring_script}
+    digest = code.content.sha256
+    name = f"{deployment.endpoint_name}-{deployment.name}-code"
+    properties = {
+        "name": name,
+        "version": digest[:12],
+        "type": "code",
+        "path": relative_to(root, code.code),
+        "contentHash": digest,
+        "description": "",
+        "tags": {},
+        "properties": {},
+    }
+    return Resource("Model", f"{name}@{digest[:12]}", frozen_map(properties))
+
+
+def _reference(model: Resource) -> dict[str, object]:
+    return {key: model.properties[key] for key in ("name", "version", "contentHash")}
+
+
+def _script(code: Resource, deployment: Deployment) -> dict[str, object]:
+    script = deployment.code_configuration.scoring_script if deployment.code_configuration else ""
+    return {**_reference(code), "scoringScript": script}
 
 
 def _refuse_undefined(specs: SpecSet, deployment: Deployment, connection: str) -> None:

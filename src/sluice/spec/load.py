@@ -14,7 +14,7 @@ from sluice.spec.content import model_content
 from sluice.spec.documents import Document, Gathered, as_diagnostic, gather, gather_overlays, overlaid
 from sluice.spec.findings import error_at, schema_findings
 from sluice.spec.kinds import Kind, claims, detect
-from sluice.spec.models import Diagnostic, Model, ModelContent, SpecSet, frozen_map
+from sluice.spec.models import Deployment, Diagnostic, Model, ModelContent, SpecSet, frozen_map
 from sluice.spec.nodes import mark_of
 from sluice.spec.parse import display_path, read_node
 from sluice.spec.rules.across import World, across_findings
@@ -164,10 +164,7 @@ def _with_contents(world: World) -> tuple[World, list[Diagnostic]]:
     """Return `world` with the content of every local model, each folder read once, and what was wrong with them."""
     reader = _Contents(world.root)
     models = {key: reader.filled(model) for key, model in world.models.items()}
-    deployments = [
-        (replace(one, model=reader.filled(one.model)) if isinstance(one.model, Model) else one, node)
-        for one, node in world.deployments
-    ]
+    deployments = [(reader.deployed(one), node) for one, node in world.deployments]
     return replace(world, models=frozen_map(models), deployments=tuple(deployments)), reader.findings
 
 
@@ -179,12 +176,20 @@ class _Contents:
         self._root = root
         self._read: dict[Path, ModelContent | None] = {}
 
+    def deployed(self, deployment: Deployment) -> Deployment:
+        model = self.filled(deployment.model) if isinstance(deployment.model, Model) else deployment.model
+        code = deployment.code_configuration
+        if code:
+            code = replace(code, content=self._once(code.code, deployment.at))
+        return replace(deployment, model=model, code_configuration=code)
+
     def filled(self, model: Model) -> Model:
-        if model.path is None or not model.path.exists():
-            return model
-        if model.path not in self._read:
-            self._read[model.path] = self._content(model.path, model.at)
-        return replace(model, content=self._read[model.path])
+        return replace(model, content=self._once(model.path, model.at)) if model.path else model
+
+    def _once(self, path: Path, at: Mark) -> ModelContent | None:
+        if path.exists() and path not in self._read:
+            self._read[path] = self._content(path, at)
+        return self._read.get(path)
 
     def _content(self, path: Path, at: Mark) -> ModelContent | None:
         try:

@@ -199,6 +199,7 @@ class CodeConfiguration:
 
     code: Path
     scoring_script: str
+    content: ModelContent | None = None
 
 
 @dataclass(frozen=True)

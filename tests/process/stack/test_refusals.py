@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.process, pytest.mark.engine]
 @pytest.fixture(autouse=True)
 def unchanged(shared: Project) -> object:
     """Each test changes files; afterwards they are as before and the old deployment still answers."""
-    files = {path: path.read_bytes() for path in shared.root.rglob("*") if path.is_file() and ".sluice" not in path.parts}
+    files = {
+        path: path.read_bytes() for path in shared.root.rglob("*") if path.is_file() and ".sluice" not in path.parts
+    }
     yield
     for path in [path for path in shared.root.rglob("*") if path.is_file() and ".sluice" not in path.parts]:
         if path not in files:

@@ -29,7 +29,8 @@ def parsed(text: str) -> UnhosedConfigParser:
 def test_a_command_is_read_back_as_it_was_meant(python: Path, launcher: Path) -> None:
     ini = parsed(program_ini(Program("chat.blue.0", ("x",), Path("/")), python, launcher))
     command = ini.saneget("program:chat.blue.0", "command")
-    assert shlex.split(command) == [str(python), "-S", "-E", str(launcher), "programs/chat.blue.0/program.json"]
+    told = ["programs/chat.blue.0/program.json", "supervisord.pid"]
+    assert shlex.split(command) == [str(python), "-S", "-E", str(launcher), *told]
 
 
 @given(PATHS)

@@ -146,7 +146,8 @@ def _state_of(wish: Wish, revision: str, serving: tuple[Replica, ...]) -> Deploy
         "identity": wish.identity,
     }
     backend = gateways.backend_of(wish, tuple(replica.port for replica in serving))
-    return DeploymentState(wish.name, revision, serving, backend, wish.content, frozen_map(facts))
+    contents = tuple(one["contentHash"] for one in (wish.model, wish.code) if one)
+    return DeploymentState(wish.name, revision, serving, backend, contents, frozen_map(facts))
 
 
 def _switch(target: LocalTarget, file: EndpointFile, deployment: DeploymentState) -> None:

@@ -26,6 +26,9 @@ from sluice.targets.local.wish import Wish
 
 HEALTHY_S = 30.0
 READY_S = 15.0
+# Below what each server keeps an idle connection: prompt flow's gunicorn closes each (fastapi has 75 s, but one
+# rule for both), azmlinfsrv runs gunicorn with its default of 2 s, MLflow's uvicorn is started with 75 s.
+KEEP_ALIVE_S = {ServerKind.FLOW: 0.0, ServerKind.SCORING_SCRIPT: 0.0, ServerKind.MLFLOW: 60.0}
 
 
 def paths(target: LocalTarget, endpoint: str) -> GatewayPaths:
@@ -114,7 +117,7 @@ def backend_of(wish: Wish, ports: tuple[int, ...]) -> Backend:
         timeout_ms=wish.timeout_ms,
         max_concurrent=wish.max_concurrent,
         probe=wish.readiness,
-        keepalive_s=0.0 if wish.server is ServerKind.FLOW else 4.0,
+        keepalive_s=KEEP_ALIVE_S[wish.server],
     )
 
 

@@ -38,7 +38,7 @@ class DeploymentState:
     revision: str
     replicas: tuple[Replica, ...]
     backend: Backend
-    content: str | None = None
+    contents: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=frozen_map)
 
 
@@ -162,7 +162,7 @@ def endpoints_of(paths: StackPaths) -> tuple[EndpointState, ...]:
 def running_contents(paths: StackPaths) -> frozenset[str]:
     """Return the hashes of model contents that some deployment serves, or still drains."""
     serving = (d for e in endpoints_of(paths) for d in (*e.deployments.values(), *e.draining))
-    return frozenset(deployment.content for deployment in serving if deployment.content)
+    return frozenset(digest for deployment in serving for digest in deployment.contents)
 
 
 def _plain(state: EndpointState) -> Json:
@@ -196,6 +196,7 @@ def _deployment(record: Json) -> DeploymentState:
     fields = record | {
         "replicas": tuple(Replica(**item) for item in record["replicas"]),
         "backend": Backend(**backend | {"ports": tuple(backend["ports"]), "probe": Probe(**backend["probe"])}),
+        "contents": tuple(record["contents"]),
         "facts": frozen_map(record["facts"]),
     }
     return DeploymentState(**fields)

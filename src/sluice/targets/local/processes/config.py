@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sluice.targets.local.processes.program import Program
 
+PIDFILE = "supervisord.pid"
 FOR_EVER = 1_000_000_000  # restarts: giving up is no option for what serves
 LAUNCHER_GRACE_S = 10  # what a launcher gets on top of its child's grace
 
@@ -25,7 +26,7 @@ def supervisord_ini(root: Path, socket: Path, files: int) -> str:
 logfile=supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
-pidfile=supervisord.pid
+pidfile={PIDFILE}
 directory=.
 childlogdir=.
 nocleanup=true
@@ -47,7 +48,7 @@ files={_escaped(pattern)}
 
 def program_ini(program: Program, python: Path, launcher: Path) -> str:
     """Return conf.d/NAME.ini: the launcher as the program's command; nothing of the program itself."""
-    command = f"{_word(str(python))} -S -E {_word(str(launcher))} programs/{program.name}/program.json"
+    command = f"{_word(str(python))} -S -E {_word(str(launcher))} programs/{program.name}/program.json {PIDFILE}"
     return f"""[program:{program.name}]
 command={_escaped(command)}
 autostart=true

@@ -11,6 +11,7 @@ import time
 from .liveness import Check
 
 EVENTS_BYTES = 1_000_000
+RECORDED = ("pid", "birth", "started_at", "restarts", "phase")
 
 
 class Program:
@@ -65,18 +66,17 @@ class Records:
         try:
             with open(self._state, encoding="utf-8") as file:
                 raw = json.load(file)
-        except (OSError, ValueError):
+            for name in RECORDED:
+                setattr(self, name, raw[name])
+        except (OSError, ValueError, KeyError):
             return
-        self.pid, self.birth, self.phase = raw["pid"], raw["birth"], raw["phase"]
-        self.started_at, self.restarts = raw["started_at"], raw["restarts"]
 
     def save(self, phase: str) -> None:
         """Write the record at once and whole, in phase running, restarting, stopped or completed."""
         self.phase = phase
-        names = ("pid", "birth", "started_at", "restarts", "phase")
         try:
             with open(self._state + ".new", "w", encoding="utf-8") as file:
-                json.dump({name: getattr(self, name) for name in names}, file)
+                json.dump({name: getattr(self, name) for name in RECORDED}, file)
             os.replace(self._state + ".new", self._state)
         except OSError:
             return

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH100, PTH110, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH116, PTH118, PTH120, PTH123
 # pathlib costs more to import than all else that a launcher loads
 """Run a program, restart it when it ends or hangs, stop it when told to.
 
@@ -27,12 +27,15 @@ COUNTS_AS_STARTED_S = 1.5  # the supervisor takes an earlier exit, even of 0, fo
 LOG_BYTES = 10_000_000
 
 
-def main(path: str) -> int:
-    """Keep the program of `path` (a program.json) until a stop is asked; return the exit status."""
+def main(path: str, supervisor: str) -> int:
+    """Keep the program of `path` (a program.json) until a stop is asked; return the exit status.
+
+    `supervisor` is the file that holds the pid of the supervisor.
+    """
     os.umask(0o077)
     bell = Bell()
     folder = os.path.dirname(os.path.abspath(path))
-    if not hold_or_follow(folder, bell) or not os.path.exists(path):  # gone since it was ours to look
+    if not hold_or_follow(folder, supervisor, bell) or not os.path.exists(path):  # gone since it was ours to look
         return 0
     program = Program(path)
     point_at_log(program)
@@ -59,9 +62,9 @@ def point_at_log(program: Program) -> None:
     os.close(log)
 
 
-def hold_or_follow(folder: str, bell: Bell) -> bool:
+def hold_or_follow(folder: str, supervisor: str, bell: Bell) -> bool:
     """Return True with the program's lock held until we end; False when there is nothing left to keep."""
-    path, followed = os.path.join(folder, "lock"), False
+    path = os.path.join(folder, "lock")
     while os.path.exists(os.path.join(folder, "program.json")):
         try:
             lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # anew each time: a program added again has a new one
@@ -72,13 +75,21 @@ def hold_or_follow(folder: str, bell: Bell) -> bool:
         except FileNotFoundError:
             return False
         except BlockingIOError:
-            followed = True
             follow(lock, bell)
             os.close(lock)
             continue
-        # who was told to stop was told so for all that stood in line behind it
-        return not (followed and Records(folder).phase == "stopped") and signed(lock)
+        # an orphan is not told when the program is stopped, so it only goes on with what is running
+        return (Records(folder).phase in ("running", "restarting") or not orphaned(supervisor)) and signed(lock)
     return False
+
+
+def orphaned(supervisor: str) -> bool:
+    """Tell whether our supervisor is dead, even if another has come in its place."""
+    try:
+        with open(supervisor, encoding="ascii") as file:
+            return int(file.read()) != os.getppid()
+    except (OSError, ValueError):
+        return True
 
 
 def signed(lock: int) -> bool:
