@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ ROOMS = {"src/sluice": "sluice", "infra/sluice_infra": "sluice_infra", "schemas"
 
 
 def main() -> int:
-    """The exit status: 0 when the wheel holds every file of the packages and its command starts."""
+    """The exit status: 0 when the wheel holds every file of the packages and its command deploys the example."""
     with tempfile.TemporaryDirectory(prefix="sluice-wheel-") as folder:
         wheel = build(Path(folder))
         missing = expected() - set(zipfile.ZipFile(wheel).namelist())
@@ -21,7 +22,7 @@ def main() -> int:
             sys.stderr.write(f"the wheel lacks: {', '.join(sorted(missing))}\n")
             return 1
         start(wheel, Path(folder) / "venv")
-    sys.stdout.write("the wheel is whole and starts\n")
+    sys.stdout.write("the wheel is whole and deploys the example outside the tree\n")
     return 0
 
 
@@ -49,13 +50,23 @@ def start(wheel: Path, venv: Path) -> None:
     lock = str(ROOT / "requirements" / "runtime.txt")
     run(uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lock)
     run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", str(wheel))
-    run(str(venv / "bin" / "sluice"), "--help")
-    run(python, "-c", "from sluice.engine.parts import pinned_versions; pinned_versions()")
+    deploy(str(venv / "bin" / "sluice"), venv.parent / "project")
 
 
-def run(*command: str) -> None:
-    """Run one command outside the tree, so that nothing of it is imported by accident."""
-    folder = ROOT if "hatchling" in command else Path(tempfile.gettempdir())
+def deploy(sluice: str, project: Path) -> None:
+    """Deploy the example with the installed command in a folder outside the tree, ask it, take it down."""
+    shutil.copytree(ROOT / "examples" / "question-answering", project)
+    run(sluice, "init", "--name", "outside", folder=project)
+    try:
+        run(sluice, "up", "--yes", folder=project)
+        run(sluice, "invoke", "--request-file", "sample-request.json", folder=project)
+        run(sluice, "preview", "--expect-no-changes", folder=project)
+    finally:
+        run(sluice, "down", "--yes", folder=project)
+
+
+def run(*command: str, folder: Path = ROOT) -> None:
+    """Run one command, showing what it says on stderr; its failure ends the check."""
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -11,9 +11,9 @@ import pulumi
 from sluice.errors import SluiceError, Unsupported
 from sluice.plan.graph import Graph
 from sluice.plan.local import Goal, plan_local
-from sluice.spec.load import check, load_specs
+from sluice.spec.load import check, load_specs, raise_errors
 from sluice.spec.models import SpecSet, frozen_map
-from sluice.spec.settings import StackSettings, load_settings
+from sluice.spec.settings import StackSettings, load_settings, settings_findings
 from sluice.traffic.weights import check_mirror, check_weights, goal
 from sluice_infra.components.stack import build
 
@@ -33,10 +33,12 @@ def run(root: Path) -> None:
 
 
 def _plan(root: Path, stack: str) -> Graph:
-    settings = with_config(load_settings(root, stack), pulumi.Config("sluice"))
+    written = load_settings(root, stack)
+    settings = with_config(written, pulumi.Config("sluice"))
     if settings.target != "local":
         raise Unsupported(f"target: {settings.target} is not there yet", remedy="Use target: local.")
     specs = load_specs(root, settings.specs, stack)
+    raise_errors(settings_findings(written, specs))
     for diagnostic in specs.diagnostics:
         if diagnostic.severity == "warning":
             pulumi.log.warn(f"{diagnostic.at}: {diagnostic.message}")

@@ -50,10 +50,12 @@ def _of_files(files: list[Path]) -> tuple[Diagnostic, ...]:
 
 def _of_stack(stack: str) -> tuple[Diagnostic, ...]:
     from sluice.spec.load import load_specs
-    from sluice.spec.settings import load_settings
+    from sluice.spec.settings import load_settings, settings_findings
 
     root = project()
-    return load_specs(root, load_settings(root, stack).specs, stack).diagnostics
+    settings = load_settings(root, stack)
+    specs = load_specs(root, settings.specs, stack)
+    return (*specs.diagnostics, *settings_findings(settings, specs))
 
 
 def _plain(finding: Diagnostic) -> dict[str, object]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sluice.targets.local.processes.program import Program
+
 if TYPE_CHECKING:
     from tests.process.supervision.conftest import House
 
@@ -50,16 +52,14 @@ def test_the_environment_is_exactly_what_was_asked_for(house: House, monkeypatch
     assert not any("PULUMI_CONFIG_PASSPHRASE" in _environment(pid) for pid in house.processes())
 
 
-def test_a_program_inherits_no_open_files_and_no_blocked_signals(house: House) -> None:
-    house.script("p", "import time; time.sleep(1000)")
-    house.wait_for(lambda: house.state("p").pid, "the program")
-    house.wait_for(lambda: house.count("p.py") == 1, "the program")
-    child = house.child("p")
-    open_files = [str(entry.readlink()) for entry in Path(f"/proc/{child}/fd").iterdir()]
-    log = str(house.supervisor.log_path("p"))
-    assert set(open_files) <= {"/dev/null", log, str(house.folder / "p.py")}
-    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
-    assert int(status["SigBlk"], 16) == 0
+def test_a_program_inherits_no_open_files_and_no_altered_signals(house: House) -> None:
+    house.supervisor.add(Program("p", ("/bin/sleep", "1000"), house.folder))
+    house.wait_for(lambda: house.count("/bin/sleep") == 1, "the program")
+    process = Path(f"/proc/{house.child('p')}")
+    open_files = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+    assert open_files == {"/dev/null", str(house.supervisor.log_path("p"))}
+    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+    assert [int(status[name], 16) for name in ("SigBlk", "SigIgn")] == [0, 0]
 
 
 def test_the_launcher_loads_nothing_of_sluice(house: House) -> None:

@@ -78,7 +78,7 @@ def _digest(*parts: str) -> str:
 def _interpreter(version: str | None) -> str:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     if version is None or running == version or platform.python_version() == version:
-        return sys.executable
+        return os.path.realpath(sys.executable)  # not of this virtual environment: all share what is built
     found = _uv(["python", "find", "--no-python-downloads", version])
     if found.returncode:
         raise EnvironmentFailed(

@@ -53,12 +53,14 @@ def restart_delay(soon: int) -> float:
 
 
 def point_at_log(program: Program) -> None:
-    """Lead our own output into the program's log: the supervisor's pipe would break when the supervisor dies."""
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    """Lead our own output into the program's log: the supervisor's pipe would break when the supervisor dies.
+
+    Its pipe to our input stays open: a supervisord that still polls that number for a closed connection of its
+    own would spin on the broken pipe for ever.
+    """
     log = open_log(program.log, LOG_BYTES)
-    for old, new in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(old, new)
-    os.close(null)
+    for new in (1, 2):
+        os.dup2(log, new)
     os.close(log)
 
 
@@ -174,6 +176,7 @@ def become(program: Program, gate: int, opener: int) -> None:
     """Turn the forked child into the program, in a session of its own. Never returns."""
     try:
         os.close(opener)
+        os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
         os.setsid()
         signal.set_wakeup_fd(-1)
         for signum in (*STOPS, *FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
