@@ -29,8 +29,9 @@ NOISE_WORDS = ("perhaps", "indeed", "rather", "surely", "somewhat")
 class Behaviour:
     """How the server answers.
 
-    `noise` is the share of words that gets another one in front (0 to 1); `latency_s` the seconds before an answer
-    (before each piece of a streamed one); `failure_rate` the share of requests that get status 500 (0 to 1).
+    Requests show `key`, or `former_key` while one is taking the other's place. `noise` is the share of words that
+    gets another one in front (0 to 1); `latency_s` the seconds before an answer (before each piece of a streamed
+    one); `failure_rate` the share of requests that get status 500 (0 to 1).
     """
 
     key: str
@@ -38,6 +39,11 @@ class Behaviour:
     noise: float = 0.0
     latency_s: float = 0.0
     failure_rate: float = 0.0
+    former_key: str | None = None
+
+    def opened_by(self, authorization: str | None) -> bool:
+        """Tell whether this header lets a request in."""
+        return authorization in {f"Bearer {key}" for key in (self.key, self.former_key) if key}
 
 
 def answer_to(messages: list[dict[str, Any]], behaviour: Behaviour) -> str:
@@ -79,7 +85,7 @@ class ChatHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a chat completion, whole or streamed."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.headers.get("Authorization") != f"Bearer {self.server.behaviour.key}":
+        if not self.server.behaviour.opened_by(self.headers.get("Authorization")):
             self.refuse(HTTPStatus.UNAUTHORIZED, "invalid_api_key", "Incorrect API key provided")
             return
         if self.path != "/v1/chat/completions":

@@ -5,21 +5,40 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-EXAMPLE = REPOSITORY / "examples" / "question-answering"
+EXAMPLES = REPOSITORY / "examples"
 SLUICE = Path(sys.executable).with_name("sluice")
 QUESTION = '{"question": "When is the story hour?"}'
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint answered; the names of `headers` are in lower case."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+
+    @property
+    def deployment(self) -> str | None:
+        """Return the deployment that answered, as the answer says."""
+        return self.headers.get("azureml-model-deployment")
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.body)
 
 
 @dataclass
@@ -76,7 +95,11 @@ class Project:
 
     def port(self) -> int:
         """Return the endpoint's port."""
-        return int(self.status()["url"].split(":")[2].split("/")[0])
+        return port_of(self.status())
+
+    def score(self, body: str = QUESTION, **headers: str) -> Answer:
+        """Ask the only endpoint, with its primary key unless `authorization` says another."""
+        return post(self.port(), body, headers if "authorization" in headers else {**bearer(self.key()), **headers})
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""
@@ -150,6 +173,28 @@ def ask(connection: http.client.HTTPConnection, key: str) -> tuple[int, str | No
     return answer.status, answer.getheader("azureml-model-deployment")
 
 
+def post(port: int, body: str, headers: Mapping[str, str]) -> Answer:
+    """Send a request to an endpoint of this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/score", body, {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        return Answer(answer.status, text, {name.lower(): value for name, value in answer.getheaders()})
+    finally:
+        connection.close()
+
+
+def bearer(credential: str) -> dict[str, str]:
+    """Return the header that shows a key or token."""
+    return {"authorization": f"Bearer {credential}"}
+
+
+def port_of(endpoint: Mapping[str, Any]) -> int:
+    """Return the port in an endpoint's status."""
+    return int(endpoint["url"].split(":")[2].split("/")[0])
+
+
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
     """Wait on a condition; fail when it does not come true in time."""
     deadline = time.monotonic() + seconds
@@ -158,9 +203,9 @@ def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-def new_project(root: Path) -> Project:
-    """Return a copy of the example as a project of its own."""
-    shutil.copytree(EXAMPLE, root, dirs_exist_ok=True)
+def new_project(root: Path, example: str = "question-answering") -> Project:
+    """Return a copy of an example as a project of its own."""
+    shutil.copytree(EXAMPLES / example, root, dirs_exist_ok=True)
     project = Project(root)
     project.must("init", ".", "--name", "library")
     return project
@@ -182,16 +227,21 @@ def processes_of(root: Path) -> list[str]:
 
 def pulumi(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run plain `pulumi` in the environment that `shell-env` gives."""
-    line = f'eval "$({SLUICE} shell-env)" && exec pulumi --non-interactive {" ".join(arguments)}'
+    line = f'eval "$({SLUICE} shell-env)" && exec pulumi --non-interactive {shlex.join(arguments)}'
     return subprocess.run(
-        ["/bin/sh", "-c", line], cwd=project.root, env=os.environ, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", line],
+        cwd=project.root,
+        env={**os.environ, **project.environ},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 @contextmanager
-def lent(root: Path) -> Iterator[Project]:
+def lent(root: Path, example: str = "question-answering") -> Iterator[Project]:
     """Lend a fresh project; take down whatever is left of it, and see that nothing runs on."""
-    project = new_project(root)
+    project = new_project(root, example)
     try:
         yield project
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pulumi
@@ -47,6 +47,15 @@ def resolved(value: Any, made: Mapping[str, SluiceResource]) -> Any:
     if isinstance(value, (list, tuple)):
         return [resolved(child, made) for child in value]
     return value
+
+
+def secrets_in(value: Any) -> Iterator[SecretReference]:
+    """Yield the secret references anywhere in a planned property."""
+    if isinstance(value, SecretReference):
+        yield value
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    for child in children:
+        yield from secrets_in(child)
 
 
 def secret(reference: SecretReference) -> pulumi.Output[str]:

@@ -9,11 +9,16 @@ import pulumi
 
 from sluice.plan.graph import Graph, Resource
 from sluice_infra.components.endpoint import OnlineEndpoint
-from sluice_infra.components.resources import OUTPUTS, SluiceResource, resolved
+from sluice_infra.components.resources import OUTPUTS, SluiceResource, resolved, secret, secrets_in
 
 
 def build(graph: Graph) -> Mapping[str, Any]:
-    """Register every resource and return the stack's outputs: per endpoint its url and (secret) keys."""
+    """Register every resource and return the stack's outputs: per endpoint its url.
+
+    Raises SecretMissing, Unsupported for a secret that can't be read, before anything is registered.
+    """
+    for reference in secrets_in([planned.properties for planned in graph.resources]):
+        secret(reference)
     groups = {group: OnlineEndpoint(group) for group in dict.fromkeys(r.group for r in graph.resources) if group}
     made: dict[str, SluiceResource] = {}
     for planned in graph.resources:

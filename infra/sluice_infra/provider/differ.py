@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pulumi.provider.experimental.provider import DiffResponse, PropertyDiff, PropertyDiffKind
 
 from sluice_infra.provider.values import Plain
+
+_SIMPLE: Final = re.compile(r"[^.\[\]\"]+")
 
 
 def compare(state: Plain, wanted: Plain, *, inputs: tuple[str, ...], replace: frozenset[str]) -> DiffResponse:
@@ -33,7 +36,7 @@ def compare(state: Plain, wanted: Plain, *, inputs: tuple[str, ...], replace: fr
 def _differences(at: str, old: Any, new: Any) -> Iterator[tuple[str, PropertyDiffKind]]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted(old.keys() | new.keys()):
-            path = f"{at}.{key}" if at else key
+            path = _step(at, key)
             if key not in new:
                 yield path, PropertyDiffKind.DELETE
             elif key not in old:
@@ -42,6 +45,14 @@ def _differences(at: str, old: Any, new: Any) -> Iterator[tuple[str, PropertyDif
                 yield from _differences(path, old[key], new[key])
     elif old != new:
         yield at, PropertyDiffKind.UPDATE
+
+
+def _step(at: str, key: str) -> str:
+    """Return the path of a key in Pulumi's form: `tags.team`, but `tags["team.name"]`."""
+    if not at:
+        return key
+    quoted = key.replace('"', '\\"')
+    return f"{at}.{key}" if _SIMPLE.fullmatch(key) else f'{at}["{quoted}"]'
 
 
 _REPLACING = {
@@ -56,4 +67,4 @@ def _kind(kind: PropertyDiffKind, replacing: bool) -> PropertyDiffKind:
 
 
 def _root(path: str) -> str:
-    return path.split(".", 1)[0]
+    return re.split(r"[.\[]", path, maxsplit=1)[0]

@@ -145,6 +145,7 @@ class SluiceProvider(api.Provider):
 
 
 async def _serve(arguments: list[str]) -> None:
+    parent = os.getppid()  # asked first: should it die right here, the line below that tells the port fails
     address = next(argument for argument in arguments if not argument.startswith("-"))
     log = EngineLog(address)
     provider = SluiceProvider(HANDLERS, log, find_project(Path.cwd()))
@@ -155,7 +156,7 @@ async def _serve(arguments: list[str]) -> None:
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await _engine_gone(os.getppid())
+    await _engine_gone(parent)
 
 
 async def _engine_gone(parent: int) -> None:

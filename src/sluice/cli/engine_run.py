@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.common import project
@@ -102,12 +103,24 @@ def changes(metadata: Any) -> list[str]:
 
 
 def _shown(tree: Any, path: str) -> str:
-    for key in path.split("."):
+    for key in _steps(path):
+        if _secret(tree):
+            break
         tree = tree.get(key) if isinstance(tree, dict) else None
-    if isinstance(tree, dict) and "4dabf18193072939515e22adb298388d" in tree:
+    if _secret(tree):
         return "[secret]"
     text = "nothing" if tree is None else str(int(tree) if isinstance(tree, float) and tree.is_integer() else tree)
     return "[unknown]" if text.startswith("04da6b54") else text[:60]
+
+
+def _secret(tree: Any) -> bool:
+    return tree == "[secret]" or (isinstance(tree, dict) and "4dabf18193072939515e22adb298388d" in tree)
+
+
+def _steps(path: str) -> list[str]:
+    """Return the keys of a path in Pulumi's form: `tags["team.name"]` has two."""
+    found = re.findall(r'\["((?:\\"|[^"])*)"\]|([^.\[\]"]+)', path)
+    return [quoted.replace('\\"', '"') or plain for quoted, plain in found]
 
 
 def _text(message: str) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, Yes, chosen_endpoint, confirm, local_target
-from sluice.errors import Unsupported
 from sluice.report import say, say_json
 
 
@@ -24,9 +23,10 @@ def show(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: J
 
     Example: curl -H "Authorization: Bearer $(sluice keys show --json | jq -r .primaryKey)" ...
     """
+    from sluice.targets.local.endpoints import refuse_keyless
+
     state = chosen_endpoint(local_target(stack), endpoint)
-    if state.auth_mode != "key":
-        raise Unsupported(f"endpoint {state.name} takes tokens, not keys", remedy="Get one: sluice token")
+    refuse_keyless(state)
     if as_json:
         say_json({"primaryKey": state.primary, "secondaryKey": state.secondary})
     else:
@@ -44,10 +44,11 @@ def regenerate(
 
     Example: sluice keys regenerate secondary --stack dev --yes
     """
-    from sluice.targets.local.endpoints import regenerate_key
+    from sluice.targets.local.endpoints import refuse_keyless, regenerate_key
 
     target = local_target(stack)
     state = chosen_endpoint(target, endpoint)
+    refuse_keyless(state)
     if not confirm(f"Whoever uses the {key} key of {state.name} is shut out. Go on?", yes=yes):
         return 1
     regenerate_key(target, state.name, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -48,9 +49,18 @@ def describe(target: LocalTarget, state: EndpointState) -> dict[str, Any]:
         "auth_mode": state.auth_mode,
         "traffic": dict(state.routing.weights),
         "mirror_traffic": dict(state.routing.mirror),
-        "gateway": _program(gateway),
+        "gateway": {**_program(gateway), "incidents": _incidents(target, state)},
         "deployments": [_deployment(state, name, programs) for name in state.deployments],
     }
+
+
+def _incidents(target: LocalTarget, state: EndpointState) -> list[dict[str, Any]]:
+    from sluice.targets.local import gateways
+    from sluice.targets.local.incidents import read_restarts
+
+    events = target.supervisor.runtime.program(gateways.program_name(state.name)).events
+    found = read_restarts(events, gateways.paths(target, state.name).access_log)
+    return [{"died": one.died, "down_seconds": one.down_s, "requests_lost_about": one.lost} for one in found]
 
 
 def _deployment(state: EndpointState, name: str, programs: dict[str, Any]) -> dict[str, Any]:
@@ -60,10 +70,11 @@ def _deployment(state: EndpointState, name: str, programs: dict[str, Any]) -> di
         for replica in deployment.replicas
     ]
     healthy = all(replica["state"] == "running" for replica in replicas)
+    model = deployment.facts.get("model")
     return {
         "name": name,
         "state": "healthy" if healthy else "unhealthy",
-        "model": deployment.facts.get("model"),
+        "model": f"{model['name']}:{model['version']}" if model else None,
         "environment": deployment.facts.get("environment"),
         "replicas": replicas,
     }
@@ -77,22 +88,30 @@ def _program(program: Any) -> dict[str, Any]:
 
 def _show(endpoint: dict[str, Any]) -> None:
     gateway = endpoint["gateway"]
-    restarted = f", restarted {gateway['restarts']} times" if gateway["restarts"] else ""
-    say(f"{endpoint['name']}  {endpoint['url']}  auth {endpoint['auth_mode']}  gateway {gateway['state']}{restarted}")
+    say(f"{endpoint['name']}  {endpoint['url']}  auth {endpoint['auth_mode']}  gateway {gateway['state']}")
+    for one in gateway["incidents"][-3:]:
+        say("  " + incident(one))
     rows = [_row(endpoint, one) for one in endpoint["deployments"]]
     head = ("deployment", "weight", "mirror", "state", "model", "replicas", "restarts")
     say(table(head, rows) if rows else "  no deployments")
 
 
+def incident(one: dict[str, Any]) -> str:
+    """Return a gateway's death in words."""
+    when = datetime.fromtimestamp(one["died"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    lost = one["requests_lost_about"]
+    cost = f"about {lost} requests were lost" if lost else "no request is known to be lost"
+    return f"the gateway died at {when} and was down for {one['down_seconds']:.3f} s: {cost}"
+
+
 def _row(endpoint: dict[str, Any], one: dict[str, Any]) -> tuple[Any, ...]:
-    model = one["model"]
     running = sum(replica["state"] == "running" for replica in one["replicas"])
     return (
         one["name"],
         f"{endpoint['traffic'].get(one['name'], 0)} %",
         f"{endpoint['mirror_traffic'].get(one['name'], 0)} %",
         one["state"],
-        f"{model['name']}:{model['version']}" if model else "-",
+        one["model"] or "-",
         f"{running}/{len(one['replicas'])}",
         sum(replica["restarts"] for replica in one["replicas"]),
     )

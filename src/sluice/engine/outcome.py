@@ -11,6 +11,7 @@ from pulumi.automation.errors import CommandError
 
 from sluice.errors import Busy, EngineFailed, SluiceError
 
+_LABELS = re.compile(r"^(error: |warning: |an unhandled error occurred: )+")
 _COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
@@ -43,8 +44,8 @@ class Outcome:
 
 
 def plain_text(message: str) -> str:
-    """Return an engine's message without its colour marks and label."""
-    return _COLOUR.sub("", message).strip().removeprefix("error: ").removeprefix("warning: ")
+    """Return an engine's message without its colour marks and labels."""
+    return _LABELS.sub("", _COLOUR.sub("", message).strip())
 
 
 def title(urn: str) -> str:

@@ -25,6 +25,7 @@ from sluice.spec.models import (
     Environment,
     Flow,
     Model,
+    ModelContent,
     Probe,
     SecretReference,
     SpecSet,
@@ -127,7 +128,7 @@ class _EndpointPlan:
         model = _resolved_model(self.specs, deployment)
         kind = server_kind(deployment, model)
         flow = model.content.flow if model and model.content else None
-        environment = _environment(self.specs, deployment, kind, flow, name)
+        environment = _environment(self.specs, deployment, kind, model, name)
         yield environment
         files = _model(self.specs.root, deployment, model) if model else None
         code = _code(self.specs.root, deployment)
@@ -256,10 +257,10 @@ def relative_to(root: Path, path: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
 
 
-def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, flow: Flow | None, name: str) -> Resource:
+def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, model: Model | None, name: str) -> Resource:
     environment = _resolved_environment(specs, deployment)
     own = environment.requirements if environment else ()
-    added = flow.requirements if flow else ()
+    added = _brought(model.content, own) if model and model.content else ()
     properties = {
         "name": name,
         "server": str(kind),
@@ -268,6 +269,13 @@ def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, flow:
         "pythonVersion": environment.python_version if environment else None,
     }
     return Resource("Environment", name, frozen_map(properties), (), deployment.endpoint_name)
+
+
+def _brought(content: ModelContent, own: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the packages a model brings: a flow's always; an MLflow model's where the environment names none."""
+    if content.flow:
+        return content.flow.requirements
+    return () if own else content.requirements
 
 
 def _deployment_properties(

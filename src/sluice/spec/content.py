@@ -11,6 +11,7 @@ from sluice.spec.flow import additional_includes, flow_file, read_flow
 from sluice.spec.models import ModelContent, frozen_map
 from sluice.spec.nodes import Node
 from sluice.spec.parse import read_node
+from sluice.spec.requirements import pip_lines
 
 _IGNORED = frozenset({"__pycache__", ".git", ".promptflow", ".venv", ".DS_Store"})
 _CHUNK = 1024 * 1024
@@ -27,7 +28,7 @@ def model_content(path: Path, root: Path | None = None) -> ModelContent:
     try:
         files = _model_files(path, root or path)
         flow = read_flow(path, files, root) if path.is_dir() else None
-        return ModelContent(content_hash(files), frozen_map(files), flow)
+        return ModelContent(content_hash(files), frozen_map(files), flow, mlflow_requirements(files))
     except OSError as error:
         raise SpecError(f"the model file {error.filename} can't be read: {error.strerror}") from error
 
@@ -40,6 +41,14 @@ def content_hash(files: Mapping[str, Path]) -> str:
         executable = bool(path.stat().st_mode & 0o100)
         total.update(f"{len(name.encode())}:{name}:{int(executable)}:{_file_hash(path)}\n".encode())
     return total.hexdigest()
+
+
+def mlflow_requirements(files: Mapping[str, Path]) -> tuple[str, ...]:
+    """Return the packages an MLflow model asks for: its `requirements.txt`; other models ask for none.
+
+    Raises: SpecFileError where that file can't be read.
+    """
+    return pip_lines(files["requirements.txt"]) if {"MLmodel", "requirements.txt"} <= files.keys() else ()
 
 
 def _file_hash(path: Path) -> str:

@@ -170,11 +170,13 @@ class ModelContent:
     """The files of a local model: `files` maps the name inside the model to where it lies now.
 
     `sha256` covers names, bytes and the executable bit; it is the same on every machine and checkout.
+    `requirements` are the pip requirement lines that an MLflow model brings with it.
     """
 
     sha256: str
     files: Mapping[str, Path]
     flow: Flow | None = None
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,11 @@ def test_a_killed_gateway_answers_again(shared: Project) -> None:
         answered = load.total
         wait_until(lambda: load.total > answered + 50, 5)
 
-    assert shared.status()["gateway"]["restarts"] == gateway["restarts"] + 1
+    after = shared.status()["gateway"]
+    assert after["restarts"] == gateway["restarts"] + 1
     assert len(load.failed) >= failed_by_then
+    assert after["incidents"][-1]["down_seconds"] < 1
+    assert "the gateway died at" in shared.must("status")
 
 
 def test_a_killed_supervisor_costs_no_request(shared: Project) -> None:

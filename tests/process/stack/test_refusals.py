@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import http.server
+import os
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from projects import QUESTION, Project, pulumi
 
 pytestmark = [pytest.mark.process, pytest.mark.engine]
+
+GROUP = "urn:pulumi:dev::library::sluice:index:OnlineEndpoint::question-answering"
+TRAFFIC = "urn:pulumi:dev::library::sluice:index:OnlineEndpoint$sluice:index:Traffic::question-answering"
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +157,41 @@ def test_import_of_what_does_not_exist(shared: Project) -> None:
 
     assert done.returncode != 0
     assert "does not exist" in done.stdout + done.stderr or "not found" in done.stdout + done.stderr
+
+
+def test_import_of_what_exists(shared: Project) -> None:
+    remove = pulumi(shared, "state", "delete", "--yes", "--stack", "dev", "--force", TRAFFIC)
+    assert remove.returncode == 0, remove.stderr
+    done = pulumi(
+        shared,
+        "import", "--yes", "--stack", "dev", "--generate-code=false", "--protect=false", "--parent", f"group={GROUP}",
+        "sluice:index:Traffic", "question-answering", "question-answering",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    shared.must("up", "--yes")
+    assert shared.status()["traffic"] == {"blue": 100, "green": 0}
+
+
+def test_a_full_disk(shared: Project, tmp_path: Path) -> None:
+    engine = Path.home() / ".cache/sluice/engines"
+    binaries = next(engine.glob("*/bin"), None)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if binaries is None or mounted.returncode:
+        pytest.skip("needs the right to mount a small disk, and an engine in the usual cache")
+    shared.write("flows/qa-blue/requirements.txt", "tabulate==0.9.0\n")
+    shared.edit("models/qa-blue.yaml", 'version: "1"', 'version: "3"')
+    shared.edit("endpoints/qa/blue.yaml", "azureml:qa-blue:1", "azureml:qa-blue:3")
+    try:
+        path = f"{binaries}:{os.environ['PATH']}"
+        done = shared.call("up", "--yes", SLUICE_CACHE=str(disk / "cache"), PATH=path)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+    assert done.returncode == 1
+    assert "SLUICE_CACHE" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,9 +30,10 @@ def test_a_root_with_a_long_path_works_from_every_shell(house: House, monkeypatc
     assert socket is not None
     assert not socket.is_relative_to(house.folder)
     assert socket.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setattr("tempfile.tempdir", str(house.folder))
     before = house.supervisord()
-    Supervisor(house.supervisor.runtime.root).ensure()
+    with tempfile.TemporaryDirectory(dir="/tmp") as other:
+        monkeypatch.setattr("tempfile.tempdir", other)
+        Supervisor(house.supervisor.runtime.root).ensure()
     assert house.supervisord() == before
     house.supervisor.remove("chat")
     house.supervisor.stop_if_idle()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.targets.local.processes.program import State
+from sluice.targets.local.processes.program import Program, State
+from sluice.targets.local.processes.supervisor import LAUNCHER
 
 if TYPE_CHECKING:
     from tests.process.supervision.conftest import House
@@ -96,6 +99,31 @@ def test_shutdown_stops_all_and_ensure_brings_all_back(house: House, break_it: C
     assert house.state("chat").state in (State.STOPPED, State.MISSING)
     house.supervisor.ensure()
     house.wait_for(server.pid, "the server")
+
+
+@pytest.mark.parametrize("end", ["remove", "shutdown"])
+def test_no_launcher_in_line_starts_what_is_being_stopped(house: House, end: str) -> None:
+    starts = house.folder / "starts"
+    command = ("/bin/sh", "-c", f"echo x >> '{starts}'; exec sleep 1000")
+    house.supervisor.add(Program("chat", command, house.folder))
+    house.wait_for(lambda: house.state("chat").state is State.RUNNING and starts.exists(), "the program")
+    _three_launchers_and_no_supervisor(house)
+    if end == "remove":
+        house.supervisor.remove("chat")
+    else:
+        house.supervisor.shutdown()
+    house.wait_for(lambda: not house.count("programs/chat/"), "the end of all launchers")
+    assert starts.read_text() == "x\n"
+
+
+def test_a_launcher_that_comes_late_starts_nothing_after_a_shutdown(house: House) -> None:
+    server = house.server("chat")
+    house.supervisor.shutdown()
+    command = [sys.executable, "-S", "-E", str(LAUNCHER), "programs/chat/program.json", "supervisord.pid"]
+    late = subprocess.run(command, cwd=house.supervisor.runtime.root, timeout=30, check=False)
+    assert late.returncode == 0
+    assert house.events("chat")[-1] == "stopped"
+    assert server.pid() is None
 
 
 def test_what_a_program_started_goes_with_it(house: House) -> None:

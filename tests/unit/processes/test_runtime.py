@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,9 @@ def test_the_choice_is_kept_when_the_temporary_folder_changes(tmp_path: Path, mo
     root = tmp_path / ("r" * 100)
     root.mkdir()
     first = Runtime(root).sockets()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert Runtime(root).sockets() == first
+    with tempfile.TemporaryDirectory(dir="/tmp") as other:
+        monkeypatch.setattr("tempfile.tempdir", other)
+        assert Runtime(root).sockets() == first
     assert first.stat().st_mode & 0o777 == 0o700
     first.rmdir()
 

@@ -42,7 +42,7 @@ class DeploymentHandler(Handler):
             return None
         running = replicas.running(target, endpoint)
         reasons = _unwell(live, running)
-        known = {"endpoint": endpoint, "name": name} | state
+        known = state | dict(live.facts.get("inputs", {}))
         return Live(known | {"state": "unhealthy" if reasons else "healthy"}, reasons)
 
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
@@ -81,6 +81,7 @@ def _wish(inputs: Plain) -> Wish:
         max_concurrent=inputs["maxConcurrentRequests"],
         liveness=_probe(inputs["livenessProbe"]),
         readiness=_probe(inputs["readinessProbe"]),
+        inputs={key: value for key, value in inputs.items() if key not in DeploymentHandler.secrets},
     )
 
 

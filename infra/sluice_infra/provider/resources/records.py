@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from secrets import token_hex
 from typing import ClassVar, Final
 
+from sluice.plan.access import Assignment
 from sluice.targets.local.registry import Registry
 from sluice.targets.local.usage import refuse_used_connection, refuse_used_identity, refuse_used_role
 from sluice_infra.provider.handler import Context, Handler, Live
@@ -94,7 +95,7 @@ class RoleAssignmentHandler(RecordHandler):
 
     def refuse_used(self, context: Context, state: Plain) -> None:
         """Keep it while a deployment reads secrets by it."""
-        refuse_used_role(context.paths, state["identity"], state["role"])
+        refuse_used_role(context.paths, Assignment(state["identity"], state["role"], state["scope"]))
 
 
 class ConnectionHandler(RecordHandler):

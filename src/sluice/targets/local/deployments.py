@@ -8,12 +8,11 @@ so a killed plugin leaves nothing that the next call does not finish or undo.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
-from sluice.errors import TrafficRefused
+from sluice.errors import SluiceError, TrafficRefused
 from sluice.spec.models import frozen_map
 from sluice.targets.local import gateways, replicas
 from sluice.targets.local.processes.identity import ProcessIdentity, alive, identity_of
@@ -47,9 +46,14 @@ def deploy(target: LocalTarget, wish: Wish) -> DeploymentState:
     revision = revision_of(wish, credentials)
     file = target.endpoint(wish.endpoint)
     start = _announce(target, file, wish, revision)
-    fresh = _bring_up(target, file, wish, start, credentials)
-    deployment = _state_of(wish, revision, (*start.kept, *fresh))
-    _switch(target, file, deployment)
+    try:
+        fresh = replicas.start(target, wish, start.names, credentials)
+        deployment = _state_of(wish, revision, (*start.kept, *fresh))
+        _switch(target, file, deployment)
+    except BaseException:
+        _abandon(target, file, start.names)
+        raise
+    finish_draining(target, file)
     return deployment
 
 
@@ -124,17 +128,12 @@ def _birth() -> str:
     return me.started if me else ""
 
 
-def _bring_up(
-    target: LocalTarget, file: EndpointFile, wish: Wish, start: _Start, credentials: Mapping[str, Any]
-) -> tuple[Replica, ...]:
-    try:
-        return replicas.start(target, wish, start.names, credentials)
-    except BaseException:
-        with file.lock():
-            replicas.remove(target, start.names)
-            state = file.must_load()
-            file.save(replace(state, starting=tuple(s for s in state.starting if s.program not in start.names)))
-        raise
+def _abandon(target: LocalTarget, file: EndpointFile, names: tuple[str, ...]) -> None:
+    """Stop replicas that did not come into service, and forget them."""
+    with file.lock():
+        state = file.must_load()
+        state = file.save(replace(state, starting=tuple(s for s in state.starting if s.program not in names)))
+        replicas.remove(target, [name for name in names if name not in state.programs()])
 
 
 def _state_of(wish: Wish, revision: str, serving: tuple[Replica, ...]) -> DeploymentState:
@@ -144,6 +143,7 @@ def _state_of(wish: Wish, revision: str, serving: tuple[Replica, ...]) -> Deploy
         "environment": wish.environment,
         "connections": sorted(set(wish.connections.values())),
         "identity": wish.identity,
+        "inputs": dict(wish.inputs),
     }
     backend = gateways.backend_of(wish, tuple(replica.port for replica in serving))
     contents = tuple(one["contentHash"] for one in (wish.model, wish.code) if one)
@@ -151,11 +151,16 @@ def _state_of(wish: Wish, revision: str, serving: tuple[Replica, ...]) -> Deploy
 
 
 def _switch(target: LocalTarget, file: EndpointFile, deployment: DeploymentState) -> None:
-    """Send new requests to the new replicas in one step; the old ones end what they have and stop."""
+    """Send new requests to the new replicas in one step; where that fails, what served before serves on."""
     target.report("switching")
     with file.lock():
-        gateways.apply(target, file.save(file.must_load().with_deployment(deployment)))
-    finish_draining(target, file)
+        before = file.must_load()
+        after = file.save(before.with_deployment(deployment))
+        try:
+            gateways.apply(target, after)
+        except SluiceError:
+            gateways.apply(target, file.save(before))
+            raise
 
 
 def _unused(leaving: Iterable[Replica], state: EndpointState) -> list[str]:

@@ -21,8 +21,9 @@ def create(
     with file.lock():
         state = file.load()
         if state is None:
-            keys = (token_urlsafe(32), token_urlsafe(32))
-            state = file.save(EndpointState(name, gateways.choose_port(port), auth_mode, *keys))
+            primary, secondary, signing = (token_urlsafe(32) for _ in range(3))
+            state = EndpointState(name, gateways.choose_port(port), auth_mode, primary, secondary, signing)
+            file.save(state)
         state = recover(target, file, state)
         target.report("starting the gateway")
         try:
@@ -77,14 +78,27 @@ def remove(target: LocalTarget, name: str) -> None:
 
 
 def regenerate_key(target: LocalTarget, name: str, which: str) -> EndpointState:
-    """Replace one key; the other goes on opening the door. `which` is `primary` or `secondary`."""
+    """Replace one key; the other goes on opening the door. `which` is `primary` or `secondary`.
+
+    Raises Unsupported for an endpoint that takes tokens.
+    """
     file = target.endpoint(name)
     with file.lock():
         state = file.must_load()
+        refuse_keyless(state)
         fresh = token_urlsafe(32)
         state = replace(state, primary=fresh) if which == "primary" else replace(state, secondary=fresh)
         gateways.apply(target, file.save(state))
     return state
+
+
+def refuse_keyless(state: EndpointState) -> None:
+    """Raise Unsupported for an endpoint that takes tokens, not keys."""
+    if state.auth_mode != "key":
+        raise Unsupported(
+            f"endpoint {state.name} has auth_mode {state.auth_mode}: it takes tokens, not keys",
+            remedy=f"Get one: sluice token --endpoint {state.name}",
+        )
 
 
 def mint_token(state: EndpointState, now: float, lifetime_s: int) -> tuple[str, int]:
@@ -101,4 +115,4 @@ def mint_token(state: EndpointState, now: float, lifetime_s: int) -> tuple[str, 
 
     ends = int(now) + lifetime_s
     claims = {"iss": "sluice", "aud": state.name, "iat": int(now), "exp": ends}
-    return jwt.encode(claims, state.primary.encode(), algorithm="HS256"), ends
+    return jwt.encode(claims, state.token_secret.encode(), algorithm="HS256"), ends

@@ -20,8 +20,8 @@ _CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a folder that can't be written into StorageFailed."""
+def storage_errors(path: Path, done: str = "written") -> Iterator[None]:
+    """Turn a full disk or a folder that can't be written (or read) into StorageFailed."""
     try:
         yield
     except OSError as error:
@@ -29,8 +29,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageFailed(f"{path}: no space left on the disk", remedy="Free some space and run again.") from None
         if error.errno in _CLOSED:
             raise StorageFailed(
-                f"{path}: can't be written ({os.strerror(error.errno or 0).lower()})",
-                remedy="Give yourself write access, or set SLUICE_CACHE to a folder you own.",
+                f"{path}: can't be {done} ({os.strerror(error.errno or 0).lower()})",
+                remedy="Give yourself access, or set SLUICE_CACHE to a folder you own.",
             ) from None
         raise
 
@@ -49,11 +49,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any | None:
-    """Return the file's value, or None where there is no file."""
+    """Return the file's value, or None where there is no file. Raises StorageFailed for one that is damaged."""
     try:
-        return json.loads(path.read_text())
+        with storage_errors(path, "read"):
+            return json.loads(path.read_text())
     except FileNotFoundError:
         return None
+    except ValueError:
+        raise StorageFailed(f"{path}: is damaged (not JSON)", remedy="Bring it back from a backup.") from None
 
 
 def remove_tree(path: Path) -> None:

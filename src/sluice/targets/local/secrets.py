@@ -8,6 +8,7 @@ from typing import Any
 from sluice.errors import AccessDenied, NotFound
 from sluice.plan.access import SECRETS_READER, Assignment, may_read
 from sluice.targets.local.target import LocalTarget
+from sluice.targets.local.usage import held_assignments
 
 Bundle = dict[str, Any]
 
@@ -21,12 +22,8 @@ def read_connections(target: LocalTarget, identity: str | None, wanted: Mapping[
         AccessDenied: the identity lacks the role, at the workspace's and the connection's scope.
         NotFound: there is no such connection.
     """
-    held = tuple(Assignment(r["identity"], r["role"], r["scope"]) for r in _assignments(target))
+    held = held_assignments(target.paths)
     return {used: _read(target, identity, behind, held) for used, behind in wanted.items()}
-
-
-def _assignments(target: LocalTarget) -> list[Bundle]:
-    return list(target.records("role-assignments").items().values())
 
 
 def _read(target: LocalTarget, identity: str | None, connection: str, held: tuple[Assignment, ...]) -> Bundle:

@@ -60,6 +60,7 @@ class EndpointState:
     auth_mode: str
     primary: str = field(repr=False)
     secondary: str = field(repr=False)
+    token_secret: str = field(repr=False)
     routing: Routing = field(default_factory=Routing)
     deployments: Mapping[str, DeploymentState] = field(default_factory=frozen_map)
     identities: tuple[str, ...] = ()
@@ -68,10 +69,13 @@ class EndpointState:
 
     @property
     def auth(self) -> Auth:
-        """Return what opens the door; a token's audience is the endpoint."""
+        """Return what opens the door; a token's audience is the endpoint.
+
+        Tokens are signed with a secret that nobody is told: whoever knew a key could make tokens of his own.
+        """
         if self.auth_mode == "key":
             return KeyAuth(self.primary, self.secondary)
-        return TokenAuth(self.primary.encode(), "sluice", self.name, self.secondary.encode())
+        return TokenAuth(self.token_secret.encode(), "sluice", self.name)
 
     @property
     def gateway(self) -> Gateway:

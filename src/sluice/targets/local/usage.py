@@ -6,11 +6,12 @@ failed; a state that then names a missing resource is broken for good. So deleti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sluice.errors import StillUsed
-from sluice.plan.access import SECRETS_READER
+from sluice.plan.access import Assignment, may_read
 from sluice.targets.local.paths import StackPaths
+from sluice.targets.local.registry import Registry
 from sluice.targets.local.state import DeploymentState, EndpointState, endpoints_of
 
 
@@ -24,13 +25,23 @@ def refuse_used_connection(paths: StackPaths, name: str) -> None:
     _refuse(f"connection {name}", (title for title, one in _serving(paths) if name in one.facts.get("connections", ())))
 
 
-def refuse_used_role(paths: StackPaths, identity: str, role: str) -> None:
-    """Raise StillUsed while a deployment reads its secrets by this role."""
-    if role == SECRETS_READER:
-        readers = (
-            t for t, one in _serving(paths) if one.facts.get("connections") and one.facts.get("identity") == identity
-        )
-        _refuse(f"role '{role}' of identity {identity}", readers)
+def refuse_used_role(paths: StackPaths, leaving: Assignment) -> None:
+    """Raise StillUsed while a deployment reads a secret by this role assignment and by no other."""
+    others = [one for one in held_assignments(paths) if one != leaving]
+    readers = (title for title, one in _serving(paths) if _needs(one, leaving, others))
+    _refuse(f"role '{leaving.role}' of identity {leaving.identity} at scope {leaving.scope}", readers)
+
+
+def _needs(deployment: DeploymentState, leaving: Assignment, others: Sequence[Assignment]) -> bool:
+    identity = str(deployment.facts.get("identity"))
+    read = deployment.facts.get("connections", ())
+    return any(may_read(identity, one, (leaving,)) and not may_read(identity, one, others) for one in read)
+
+
+def held_assignments(paths: StackPaths) -> tuple[Assignment, ...]:
+    """Return the role assignments of a stack on this machine."""
+    records = Registry(paths.registry("role-assignments")).items().values()
+    return tuple(Assignment(record["identity"], record["role"], record["scope"]) for record in records)
 
 
 def refuse_used_identity(paths: StackPaths, name: str) -> None:

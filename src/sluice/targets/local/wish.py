@@ -10,13 +10,16 @@ from itertools import count
 from typing import Any
 
 from sluice.plan.servers import ServerKind
-from sluice.spec.models import Probe
+from sluice.spec.models import Probe, frozen_map
 from sluice.targets.local.state import DeploymentState, Replica
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A deployment as its specification asks for it. Times in milliseconds or, for probes, seconds."""
+    """A deployment as its specification asks for it. Times in milliseconds or, for probes, seconds.
+
+    `inputs` is all of it as it was asked for, without secrets: what a later read gives back.
+    """
 
     endpoint: str
     name: str
@@ -34,6 +37,7 @@ class Wish:
     max_concurrent: int
     liveness: Probe
     readiness: Probe
+    inputs: Mapping[str, Any] = field(default_factory=frozen_map)
 
     @property
     def title(self) -> str:
