@@ -44,7 +44,7 @@ def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
     """Measure every case once a round, every second round in reverse: what else the machine does hits all alike."""
     found: dict[str, list[float]] = {name: [] for name in cases}
     for number in range(rounds):
-        names = list(cases) if number % 2 == 0 else list(reversed(cases))
+        names = list(cases) if number % 2 == 0 else list(cases)[::-1]
         for name in names:
             found[name].append(cases[name]())
     return {name: Series(tuple(values)) for name, values in found.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 # A project is made and driven as the tests do it.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
-from projects import SLUICE, Project, ask, new_project  # noqa: E402 - found by the line above
+from projects import SLUICE, Project, ask, new_project
 
 __all__ = ["Project", "ask", "deployed_example", "empty_project", "scratch", "shell_env"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
@@ -16,6 +15,7 @@ from sluice.spec.models import SpecSet, frozen_map
 from sluice.spec.settings import StackSettings, load_settings, settings_findings
 from sluice.traffic.weights import check_mirror, check_weights, goal
 from sluice_infra.components.stack import build
+from sluice_infra.settings import with_config
 
 
 def run(root: Path) -> None:
@@ -35,8 +35,7 @@ def run(root: Path) -> None:
 def _plan(root: Path, stack: str) -> Graph:
     written = load_settings(root, stack)
     settings = with_config(written, pulumi.Config("sluice"))
-    if settings.target != "local":
-        raise Unsupported(f"target: {settings.target} is not there yet", remedy="Use target: local.")
+    _refuse_what_is_not_there(settings)
     specs = load_specs(root, settings.specs, stack)
     raise_errors(settings_findings(written, specs))
     for diagnostic in specs.diagnostics:
@@ -46,19 +45,10 @@ def _plan(root: Path, stack: str) -> Graph:
     return plan_local(specs, goals_of(specs, settings), settings.port)
 
 
-def with_config(settings: StackSettings, config: pulumi.Config) -> StackSettings:
-    """Return the settings with Pulumi's configuration on top (`sluice:traffic`, `sluice:port`, ...)."""
-    from dataclasses import replace
-
-    changes: dict[str, Any] = {}
-    for field, key in (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"), ("port", "port")):
-        override = config.get_object(key)
-        if override:
-            changes[field] = frozen_map({**getattr(settings, field), **override})
-    for field in ("target", "runtime"):
-        if value := config.get(field):
-            changes[field] = value
-    return replace(settings, **changes)
+def _refuse_what_is_not_there(settings: StackSettings) -> None:
+    for key, value, has in (("target", settings.target, "local"), ("runtime", settings.runtime, "process")):
+        if value != has:
+            raise Unsupported(f"{key}: {value} is not there yet", remedy=f"Use {key}: {has}.", at=settings.at)
 
 
 def goals_of(specs: SpecSet, settings: StackSettings) -> Mapping[str, Goal]:

@@ -24,7 +24,7 @@ def list_models(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> int:
 
     Example: sluice model list --stack dev
     """
-    records = list(local_target(stack).models.versions.items().values())
+    records = list(local_target(stack).models.versions.values())
     if as_json:
         say_json({"models": records})
     else:
@@ -42,7 +42,7 @@ def show(
     Example: sluice model show qa-blue:1
     """
     name, _, version = model.partition(":")
-    records = local_target(stack).models.versions.items().values()
+    records = local_target(stack).models.versions.values()
     found = [r for r in records if r["name"] == name and version in ("", r["version"])]
     if not found:
         raise NotFound(f"model {model} is not registered here", remedy="See them: sluice model list")

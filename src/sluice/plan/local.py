@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from sluice.errors import AccessDenied, SpecError, Unsupported
 from sluice.plan.access import SECRETS_READER, Assignment, assignments, identities_of, may_read
@@ -22,7 +21,6 @@ from sluice.spec.models import (
     Connection,
     Deployment,
     Endpoint,
-    Environment,
     Flow,
     Model,
     ModelContent,
@@ -31,8 +29,7 @@ from sluice.spec.models import (
     SpecSet,
     frozen_map,
 )
-
-T = TypeVar("T")
+from sluice.spec.references import Asset, find_local
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class _EndpointPlan:
     def _deployment(self, deployment: Deployment, endpoint_key: str) -> Iterator[Resource]:
         refuse_kubernetes(deployment)
         name = f"{deployment.endpoint_name}/{deployment.name}"
-        model = _resolved_model(self.specs, deployment)
+        model = _resolved(deployment, "model", deployment.model, self.specs.models)
         kind = server_kind(deployment, model)
         flow = model.content.flow if model and model.content else None
         environment = _environment(self.specs, deployment, kind, model, name)
@@ -186,39 +183,20 @@ def refuse_kubernetes(deployment: Deployment) -> None:
         )
 
 
-def _resolved_model(specs: SpecSet, deployment: Deployment) -> Model | None:
-    if not isinstance(deployment.model, AssetReference):
-        return deployment.model
-    found = _named(specs.models, deployment.model)
+def _resolved(
+    deployment: Deployment, kind: str, asset: Asset | AssetReference | None, known: Mapping[tuple[str, str], Asset]
+) -> Asset | None:
+    """Return the model or environment itself. Raises SpecError where no specification has what is referred to."""
+    if not isinstance(asset, AssetReference):
+        return asset
+    found = find_local(asset, known)
     if found is None:
-        raise _unresolved("model", deployment.model, specs.models, deployment)
+        raise _unresolved(kind, asset, known, deployment)
     return found
-
-
-def _resolved_environment(specs: SpecSet, deployment: Deployment) -> Environment | None:
-    if not isinstance(deployment.environment, AssetReference):
-        return deployment.environment
-    found = _named(specs.environments, deployment.environment)
-    if found is None:
-        raise _unresolved("environment", deployment.environment, specs.environments, deployment)
-    return found
-
-
-def _named(known: Mapping[tuple[str, str], T], reference: AssetReference) -> T | None:
-    if reference.name is None:
-        return None
-    if reference.version is not None:
-        return known.get((reference.name, reference.version))
-    versions = [version for name, version in known if name == reference.name]
-    return known[reference.name, max(versions, key=_version_order)] if versions else None
-
-
-def _version_order(version: str) -> tuple[int, int, str]:
-    return (1, int(version), "") if version.isdecimal() else (0, 0, version)
 
 
 def _unresolved(
-    kind: str, reference: AssetReference, known: Mapping[tuple[str, str], T], deployment: Deployment
+    kind: str, reference: AssetReference, known: Mapping[tuple[str, str], Asset], deployment: Deployment
 ) -> SpecError:
     have = ", ".join(f"{name}:{version}" for name, version in sorted(known)) or "none"
     return SpecError(
@@ -258,7 +236,7 @@ def relative_to(root: Path, path: Path) -> str:
 
 
 def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, model: Model | None, name: str) -> Resource:
-    environment = _resolved_environment(specs, deployment)
+    environment = _resolved(deployment, "environment", deployment.environment, specs.environments)
     own = environment.requirements if environment else ()
     added = _brought(model.content, own) if model and model.content else ()
     properties = {

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TypeVar
 
 from sluice.errors import Mark
-from sluice.spec.models import AssetReference, SecretReference, SecretScheme
+from sluice.spec.models import AssetReference, Environment, Model, SecretReference, SecretScheme, Value
+
+Asset = TypeVar("Asset", Model, Environment)
+_CONNECTION = re.compile(r"\$\{\{\s*azureml://connections/(?P<name>[^}/\s]+)[^}]*\}\}")
 
 _VERSIONED = re.compile(r"azureml:(?P<name>[^:@/\s]+)(?::(?P<version>[^:@\s]+)|@(?P<label>[^:@\s]+))")
 _ADDRESS = re.compile(r"(azureml:)?/.*/(?P<name>[^/\s]+)/(versions/(?P<version>[^/\s]+)|labels/(?P<label>[^/\s]+))/?")
@@ -51,3 +56,37 @@ def secret_reference_fault(text: str) -> str | None:
     if scheme != "keyvault" and not re.fullmatch(r"[\w.:-]+", name):
         return "the secret reference has no usable name"
     return None
+
+
+def find_local(reference: AssetReference, known: Mapping[tuple[str, str], Asset]) -> Asset | None:
+    """Return the asset that `reference` names, if it is written in this project; @latest is the highest version."""
+    if reference.text.startswith(("azureml:/", "/")) or reference.name is None:
+        return None
+    if reference.version is not None:
+        return known.get((reference.name, reference.version))
+    versions = [version for name, version in known if name == reference.name]
+    return known[reference.name, max(versions, key=version_order)] if versions and reference.label == "latest" else None
+
+
+def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Return what versions are sorted by: numbers as numbers."""
+    parts = re.findall(r"\d+|\D+", version)
+    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+
+
+def referenced_connection(value: Value) -> str | None:
+    """Return the connection named by `${{azureml://connections/NAME...}}` anywhere in a value, else None."""
+    found = _CONNECTION.search(value) if isinstance(value, str) else None
+    return found["name"] if found else None
+
+
+def connection_used(name: str, variables: Mapping[str, Value]) -> str:
+    """Return the connection that stands behind a flow's `name`.
+
+    The deployment's variable of that name (a space is an underscore there) overrides it with another name,
+    or with a reference (deploy document, "other connections").
+    """
+    override = variables.get(name.replace(" ", "_"))
+    if not isinstance(override, str) or not override:
+        return name
+    return referenced_connection(override) or override

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from sluice.errors import Mark
 from sluice.spec.findings import error_at, nearest, warning_at
@@ -23,12 +21,10 @@ from sluice.spec.models import (
     Model,
 )
 from sluice.spec.nodes import Node, mark_of
-
-Asset = TypeVar("Asset", Model, Environment)
+from sluice.spec.references import Asset, connection_used, find_local
 
 FLOW_PROPERTY = "azureml.promptflow.source_flow_id"
 MANAGED_TIMEOUT_MS = 180_000
-_CONNECTION_OVERRIDE = re.compile(r"\$\{\{azureml://connections/(?P<name>[^/}]+)\}\}")
 
 
 @dataclass(frozen=True)
@@ -68,22 +64,6 @@ def model_of(deployment: Deployment, world: World) -> Model | None:
     if isinstance(deployment.model, AssetReference):
         return find_local(deployment.model, world.models)
     return deployment.model
-
-
-def find_local(reference: AssetReference, known: Mapping[tuple[str, str], Asset]) -> Asset | None:
-    """Return the asset that `reference` names, if it is written in this project; @latest is the highest version."""
-    if reference.text.startswith(("azureml:/", "/")) or reference.name is None:
-        return None
-    if reference.version is not None:
-        return known.get((reference.name, reference.version))
-    versions = [version for name, version in known if name == reference.name]
-    return known[reference.name, max(versions, key=version_order)] if versions and reference.label == "latest" else None
-
-
-def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Return what versions are sorted by: numbers as numbers."""
-    parts = re.findall(r"\d+|\D+", version)
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
 
 
 def traffic_targets(endpoint: Endpoint, node: Node, world: World) -> Iterator[Diagnostic]:
@@ -188,20 +168,11 @@ def flow_of(deployment: Deployment, world: World) -> Flow | None:
     return model.content.flow if model and model.content else None
 
 
-def connection_used(name: str, deployment: Deployment) -> str:
-    """Return the connection that takes the place of `name`: an environment variable of that name overrides it."""
-    override = deployment.environment_variables.get(name)
-    if not isinstance(override, str) or not override:
-        return name
-    found = _CONNECTION_OVERRIDE.fullmatch(override)
-    return found["name"] if found else override
-
-
 def flow_connections(deployment: Deployment, world: World) -> Iterator[Diagnostic]:
     """A flow's connections are among the specifications; if not, they must be in the workspace already."""
     flow = flow_of(deployment, world)
     for use in flow.connections if flow else ():
-        name = connection_used(use.name, deployment)
+        name = connection_used(use.name, deployment.environment_variables)
         if name in world.connections or ("connection", name) in world.unread:
             continue
         user = f"the flow of `{deployment.name}` (node `{use.node}`)"

@@ -70,23 +70,30 @@ def locked(path: Path, *, timeout_s: float = 600.0, what: str = "") -> Iterator[
 
     The lock belongs to the open file, so it ends with the process however that ends.
     """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _acquire(path, time.monotonic() + timeout_s, what)
     try:
-        _acquire(descriptor, path, time.monotonic() + timeout_s, what)
         yield
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, deadline: float, what: str) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Busy(f"{what or path}: another process holds {path}", remedy="Wait for it to end.") from None
-            time.sleep(0.02)
-        else:
-            return
+def _acquire(path: Path, deadline: float, what: str) -> int:
+    while (descriptor := _try(path)) is None:
+        if time.monotonic() > deadline:
+            raise Busy(f"{what or path}: another process holds {path}", remedy="Wait for it to end.")
+        time.sleep(0.02)
+    return descriptor
+
+
+def _try(path: Path) -> int | None:
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass  # held; or its holder has removed it with what it guarded, and the next one locks a new file
+    os.close(descriptor)
+    return None

@@ -26,6 +26,7 @@ from sluice.targets.local.wish import Wish
 
 HEALTHY_S = 30.0
 READY_S = 15.0
+LARGEST_ACCESS_LOG = 64 * 1024 * 1024
 # Below what each server keeps an idle connection: prompt flow's gunicorn closes each (fastapi has 75 s, but one
 # rule for both), azmlinfsrv runs gunicorn with its default of 2 s, MLflow's uvicorn is started with 75 s.
 KEEP_ALIVE_S = {ServerKind.FLOW: 0.0, ServerKind.SCORING_SCRIPT: 0.0, ServerKind.MLFLOW: 60.0}
@@ -93,6 +94,15 @@ def apply(target: LocalTarget, state: EndpointState) -> None:
     envoy.set_auth(state.auth)
     wanted = {cluster_name(one) for one in _backends(state)}
     envoy.remove([name for name in envoy.live().clusters if name not in wanted])
+    _rotate_access_log(envoy)
+
+
+def _rotate_access_log(envoy: EnvoyRouter) -> None:
+    """Begin a new access log when the old one is large; one old one is kept."""
+    log = envoy.paths.access_log
+    if log.exists() and log.stat().st_size > LARGEST_ACCESS_LOG:
+        log.replace(log.with_suffix(".log.1"))
+        envoy.admin.reopen_logs()
 
 
 def wait_drained(target: LocalTarget, state: EndpointState, leaving: Backend, deadline_s: float) -> None:

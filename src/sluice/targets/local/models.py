@@ -50,7 +50,7 @@ class ModelStore:
     def collect(self, used: frozenset[str]) -> None:
         """Remove contents that neither a version nor `used` (hashes of running deployments) names."""
         with locked(self.paths.root / "models.lock", what="models"):
-            named = {record["contentHash"] for record in self.versions.items().values()}
+            named = {record["contentHash"] for record in self.versions.values()}
             for folder in self.paths.contents.glob("*"):
                 if folder.name not in named | used:
                     remove_tree(folder)

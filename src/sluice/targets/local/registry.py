@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote
+from typing import Any, Final
+from urllib.parse import quote
 
 from sluice.targets.local.files import read_json, write_json
 
 Record = dict[str, Any]
+# File systems take names of 255 bytes, and a file is written beside its name with some more; ARM ids are longer.
+LONGEST: Final = 180
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,18 @@ class Registry:
         """Remove a record; one that is gone is no error."""
         self._file(key).unlink(missing_ok=True)
 
-    def items(self) -> dict[str, Record]:
-        """Return every record by key, sorted."""
+    def values(self) -> list[Record]:
+        """Return every record, sorted by the names of their files."""
         files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
-        return {unquote(file.stem): read_json(file) or {} for file in files}
+        return [record for file in files if (record := read_json(file)) is not None]
 
     def _file(self, key: str) -> Path:
-        return self.folder / f"{quote(key, safe='')}.json"
+        return self.folder / f"{file_name(key)}.json"
+
+
+def file_name(key: str) -> str:
+    """Return a name for a file that no other key has: the key itself, quoted; a long one ends in its hash."""
+    quoted = quote(key, safe="")
+    if len(quoted) <= LONGEST:
+        return quoted
+    return f"{quoted[: LONGEST - 65]}~{hashlib.sha256(key.encode()).hexdigest()}"

@@ -86,13 +86,13 @@ class EndpointState:
     def with_deployment(self, deployment: DeploymentState) -> EndpointState:
         """Return the endpoint with this deployment in service, its former self draining."""
         former = self.deployments.get(deployment.name)
-        draining = (*self.draining, former) if former and former.backend != deployment.backend else self.draining
+        leaving = (*self.draining, former) if former else self.draining
         deployments = frozen_map({**self.deployments, deployment.name: deployment})
         started = {replica.program for replica in deployment.replicas}
         return replace(
             self,
             deployments=deployments,
-            draining=draining,
+            draining=tuple(one for one in leaving if one.backend != deployment.backend),
             starting=tuple(one for one in self.starting if one.program not in started),
         )
 

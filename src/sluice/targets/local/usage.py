@@ -40,7 +40,7 @@ def _needs(deployment: DeploymentState, leaving: Assignment, others: Sequence[As
 
 def held_assignments(paths: StackPaths) -> tuple[Assignment, ...]:
     """Return the role assignments of a stack on this machine."""
-    records = Registry(paths.registry("role-assignments")).items().values()
+    records = Registry(paths.registry("role-assignments")).values()
     return tuple(Assignment(record["identity"], record["role"], record["scope"]) for record in records)
 
 

@@ -38,6 +38,9 @@ def main(path: str, supervisor: str) -> int:
     if not hold_or_follow(folder, supervisor, bell) or not os.path.exists(path):  # gone since it was ours to look
         return 0
     program = Program(path)
+    # The supervisor's pipes stay open, unused, while we live: should it still poll their numbers for a closed
+    # connection of its own, it would spin on a broken pipe for ever.
+    os.dup(1)
     point_at_log(program)
     try:
         keep(program, Records(folder), bell)
@@ -53,11 +56,7 @@ def restart_delay(soon: int) -> float:
 
 
 def point_at_log(program: Program) -> None:
-    """Lead our own output into the program's log: the supervisor's pipe would break when the supervisor dies.
-
-    Its pipe to our input stays open: a supervisord that still polls that number for a closed connection of its
-    own would spin on the broken pipe for ever.
-    """
+    """Lead our own output into the program's log: the supervisor's pipe would break when the supervisor dies."""
     log = open_log(program.log, LOG_BYTES)
     for new in (1, 2):
         os.dup2(log, new)
