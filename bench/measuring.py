@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Series:
         }
 
 
-def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Series]:
+def interleaved(cases: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, tuple[T, ...]]:
     """Measure every case once a round, every second round in reverse: what else the machine does hits all alike."""
-    found: dict[str, list[float]] = {name: [] for name in cases}
+    found: dict[str, list[T]] = {name: [] for name in cases}
     for number in range(rounds):
         names = list(cases) if number % 2 == 0 else list(cases)[::-1]
         for name in names:
             found[name].append(cases[name]())
-    return {name: Series(tuple(values)) for name, values in found.items()}
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -104,7 +106,7 @@ def show(title: str, facts: Mapping[str, Any], head: Sequence[str], rows: Sequen
     """Print a table, the first column to the left, the others to the right."""
     print(f"{title}\n{facts['date']}, {facts['cores']} cores, {facts['processor']}, load before {facts['load']}\n")
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
+    for row in (*([head] if any(head) else []), *rows):
         first, *rest = (
             cell.ljust(width) if index == 0 else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))

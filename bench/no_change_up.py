@@ -34,7 +34,7 @@ def main() -> None:
             warm()
         wait_for_quiet(options.quiet_load, options.wait)
         facts = machine()
-        found = interleaved(cases, options.rounds)
+        found = {name: Series(values) for name, values in interleaved(cases, options.rounds).items()}
     ratios = {name: found[f"{name}, example"].median / found[f"{name}, empty"].median for name in COMMANDS}
     if options.json:
         show_json(facts, unit="s", cases={n: s.plain() for n, s in found.items()}, ratios=ratios, goal=GOAL)

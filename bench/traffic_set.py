@@ -74,7 +74,7 @@ def main() -> None:
         switch.done_after.clear()
         wait_for_quiet(options.quiet_load, options.wait)
         facts = machine()
-        found = interleaved(cases, options.rounds)
+        found = {name: Series(values) for name, values in interleaved(cases, options.rounds).items()}
     first, floor = found.values()
     found["command ended"] = Series(tuple(switch.done_after))
     ratio = first.median / floor.median

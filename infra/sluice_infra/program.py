@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from sluice.errors import SluiceError, Unsupported
+from sluice.errors import SluiceError, TrafficRefused, Unsupported
 from sluice.plan.graph import Graph
 from sluice.plan.local import Goal, plan_local
 from sluice.spec.load import check, load_specs, raise_errors
@@ -57,6 +57,18 @@ def goals_of(specs: SpecSet, settings: StackSettings) -> Mapping[str, Goal]:
 
 
 def _goal(specs: SpecSet, settings: StackSettings, name: str) -> Goal:
+    try:
+        return _checked_goal(specs, settings, name)
+    except TrafficRefused as error:
+        if name not in settings.traffic and name not in settings.mirror_traffic:
+            raise
+        raise TrafficRefused(
+            f"{error.message}; it is the stack's override that says so",
+            remedy=f"{error.remedy} Override again: sluice traffic set NAME=100 --endpoint {name}",
+        ) from None
+
+
+def _checked_goal(specs: SpecSet, settings: StackSettings, name: str) -> Goal:
     endpoint = specs.endpoints[name]
     existing = [deployment.name for deployment in specs.deployments if deployment.endpoint_name == name]
     weights = goal(endpoint.traffic, settings.traffic.get(name), existing)

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -167,6 +168,8 @@ async def _engine_gone(parent: int) -> None:
 
 def main() -> None:
     """Run the plugin until its engine ends it or ends itself."""
+    # Python 3.11 fills these at the first call, and a second thread that calls meanwhile finds them half filled.
+    sysconfig.get_config_vars()
     try:
         asyncio.run(_serve(sys.argv[1:]))
     except KeyboardInterrupt:

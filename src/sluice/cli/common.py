@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,13 +43,19 @@ def chosen_endpoint(target: LocalTarget, name: str | None) -> EndpointState:
     found = {state.name: state for state in endpoints_of(target.paths)}
     if not found:
         raise NotFound(f"stack {target.paths.root.name} has no endpoint on this machine", remedy="Make it: sluice up")
-    if name is None and len(found) == 1:
-        return next(iter(found.values()))
+    return found[one_of(list(found), name)]
+
+
+def one_of(endpoints: Sequence[str], name: str | None) -> str:
+    """Return `name` when it is one of the endpoints, or the only one there is. Raises UsageError, NotFound."""
+    if name is None and len(endpoints) == 1:
+        return endpoints[0]
+    listed = ", ".join(endpoints) or "none"
     if name is None:
-        raise UsageError(f"the stack has several endpoints: {', '.join(found)}", remedy="Choose one: --endpoint NAME")
-    if name not in found:
-        raise NotFound(f"endpoint {name} does not exist; found: {', '.join(found)}", remedy="Choose one of them.")
-    return found[name]
+        raise UsageError(f"the stack has {len(endpoints)} endpoints: {listed}", remedy="Choose one: --endpoint NAME")
+    if name not in endpoints:
+        raise NotFound(f"endpoint {name} does not exist; found: {listed}", remedy="Choose one of them.")
+    return name
 
 
 def confirm(question: str, *, yes: bool, ask: Callable[[str], bool] = typer.confirm) -> bool:

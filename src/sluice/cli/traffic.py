@@ -16,6 +16,7 @@ from sluice.cli.common import (
     chosen_endpoint,
     confirm,
     local_target,
+    one_of,
 )
 from sluice.cli.engine_run import run, runner
 from sluice.report import say, say_json, table
@@ -76,24 +77,26 @@ def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: 
     check_weights(wanted, existing, endpoint)
 
 
-def write_override(stack: str, endpoint: str | None, weights: Mapping[str, int]) -> None:
+def write_override(stack: str, endpoint: str, weights: Mapping[str, int]) -> None:
     """Write the stack's override of an endpoint's weights into its configuration."""
     import json
 
-    if endpoint is None:
-        endpoint = only_endpoint(stack)
     runner(stack).set_object("sluice:traffic", endpoint, json.dumps(dict(weights)))
 
 
-def only_endpoint(stack: str) -> str:
-    """Return the name of the only endpoint in the stack's specs. Raises UsageError where there are several."""
+def write_all_traffic(stack: str, endpoint: str | None, deployment: str) -> None:
+    """Write the override that gives all traffic to one deployment, which may not run yet.
+
+    Raises SpecError for broken specifications, UsageError and NotFound for the endpoint, TrafficRefused for a
+    deployment that no specification has; then nothing is written.
+    """
     from sluice.cli.common import project
-    from sluice.errors import UsageError
-    from sluice.spec.load import load_specs
+    from sluice.spec.load import check, load_specs
     from sluice.spec.settings import load_settings
 
     root = project()
-    names = list(load_specs(root, load_settings(root, stack).specs, stack).endpoints)
-    if len(names) != 1:
-        raise UsageError(f"the stack has {len(names)} endpoints: {', '.join(names)}", remedy="Choose: --endpoint NAME")
-    return names[0]
+    specs = load_specs(root, load_settings(root, stack).specs, stack)
+    check(specs)
+    name = one_of(list(specs.endpoints), endpoint)
+    refuse({deployment: 100}, {d.name: d for d in specs.deployments if d.endpoint_name == name}, name)
+    write_override(stack, name, {deployment: 100})

@@ -30,9 +30,9 @@ def up(
     Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue
     """
     if all_traffic:
-        from sluice.cli.traffic import write_override
+        from sluice.cli.traffic import write_all_traffic
 
-        write_override(stack, endpoint, {all_traffic: 100})
+        write_all_traffic(stack, endpoint, all_traffic)
     if not yes:
         if not run(stack, "preview").changed:
             note("nothing to change")

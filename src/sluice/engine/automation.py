@@ -147,7 +147,10 @@ class StackRunner:
             env_vars=self.home.variables(self.engine, os.environ),
             pulumi_command=self._command,
         )
-        return _TrimmedStack(self.stack, workspace, exists=self._exists())
+        try:
+            return _TrimmedStack(self.stack, workspace, exists=self._exists())
+        except CommandError as error:
+            raise failure_of(error, Outcome("making the stack"), self.stack) from None
 
     def _exists(self) -> bool:
         """Tell whether the default backend has the stack; for any other, Pulumi is asked."""

@@ -70,8 +70,9 @@ def failure_of(error: CommandError, outcome: Outcome, stack: str) -> SluiceError
     if "incorrect passphrase" in text or "passphrase must be set" in text:
         return EngineFailed(
             f"the passphrase does not open the secrets of stack {stack}",
-            remedy="Give the one the state was made with (PULUMI_CONFIG_PASSPHRASE_FILE); without it, the"
-            " secrets in the state are lost: sluice down, remove .sluice/state, and sluice up.",
+            remedy="Give the one the state was made with (PULUMI_CONFIG_PASSPHRASE_FILE). Where it is lost, remove"
+            f" .sluice/state and stacks/Pulumi.{stack}.yaml (weights and secrets set by hand go with it), and run"
+            " sluice up: it takes over what runs.",
         )
     if "--expect-no-changes" in text or "no changes were expected" in text:
         return EngineFailed("changes were found where none were expected", remedy="See them: sluice preview")

@@ -134,11 +134,15 @@ class _EndpointPlan:
         needs = [endpoint_key, environment.key, *(part.key for part in parts)]
         reads = self._readable(deployment, flow)
         needs += [f"Connection:{connection}" for connection in reads.values()]
-        needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self.held if a.role == SECRETS_READER]
+        needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self._grants()]
         properties = _deployment_properties(deployment, kind, environment.key, reads, self._reader())
         properties["model"] = _reference(files) if files else None
         properties["code"] = _script(code, deployment) if code else None
-        yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
+        yield Resource("Deployment", name, frozen_map(properties), tuple(dict.fromkeys(needs)), deployment.endpoint_name)
+
+    def _grants(self) -> Iterator[Assignment]:
+        """Yield the grants by which the endpoint reads its secrets."""
+        yield from (a for a in self.held if a.identity == self._reader() and a.role == SECRETS_READER)
 
     def _reader(self) -> str | None:
         return next(iter(identities_of(self.endpoint)), None)

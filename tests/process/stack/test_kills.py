@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,15 @@ def test_refresh_sees_what_was_changed_by_hand(shared: Project) -> None:
         os.kill(pid, signal.SIGCONT)
     assert "replicas are down" in done.stdout + done.stderr
     heals(shared)
+
+
+def test_when_all_was_killed_the_next_up_starts_all_again(shared: Project) -> None:
+    url = shared.status()["url"]
+    while lines := [line for line in processes_of(shared.root) if line.split()[1:]]:
+        for line in lines:
+            with suppress(ProcessLookupError):
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+
+    assert shared.status()["gateway"]["state"] == "missing"
+    heals(shared)
+    assert shared.status()["url"] == url

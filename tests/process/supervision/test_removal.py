@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.targets.local.processes.program import Program, State
+from sluice.targets.local.processes.program import LivenessCheck, Program, State
 from sluice.targets.local.processes.supervisor import LAUNCHER
 
 if TYPE_CHECKING:
@@ -234,3 +235,10 @@ def test_a_program_may_complete(house: House) -> None:
     house.wait_for(lambda: house.count("launcher.py") == 1, "a launcher that finds it done")
     house.wait_for(lambda: house.count("launcher.py") == 0, "the launcher's end")
     assert count.read_text() == "xx"
+
+
+def test_a_deleted_root_takes_its_processes_along(house: House) -> None:
+    house.server("chat")
+    house.server("slow", liveness=LivenessCheck("http://127.0.0.1:1/", period_s=0.1))
+    shutil.rmtree(house.supervisor.runtime.root)
+    house.wait_for(lambda: not house.processes(), "the end of all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -74,3 +75,16 @@ def test_a_socket_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
             Runtime(root).sockets()
     finally:
         folder.unlink()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_socket_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / ("d" * 100)
+    root.mkdir()
+    folder = Runtime(root).sockets()
+    os.chown(folder, 12345, 12345)
+    try:
+        with pytest.raises(SupervisorFailed, match="not a folder of this user's"):
+            Runtime(root).sockets()
+    finally:
+        folder.rmdir()

@@ -48,6 +48,7 @@ def deploy(target: LocalTarget, wish: Wish) -> DeploymentState:
     start = _announce(target, file, wish, revision)
     try:
         fresh = replicas.start(target, wish, start.names, credentials)
+        replicas.wait_ready(target, wish, fresh, start.kept)
         deployment = _state_of(wish, revision, (*start.kept, *fresh))
         _switch(target, file, deployment)
     except BaseException:
@@ -158,6 +159,7 @@ def _switch(target: LocalTarget, file: EndpointFile, deployment: DeploymentState
         after = file.save(before.with_deployment(deployment))
         try:
             gateways.apply(target, after)
+            gateways.wait_healthy(target, after.name, deployment.backend)
         except SluiceError:
             gateways.apply(target, file.save(before))
             raise

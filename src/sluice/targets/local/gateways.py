@@ -7,9 +7,10 @@ it also finishes what a killed process left half done. Callers hold the endpoint
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 
-from sluice.errors import GatewayFailed, PortInUse
+from sluice.errors import DeploymentFailed, GatewayFailed, PortInUse
 from sluice.plan.servers import ServerKind
 from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
 from sluice.targets.local.envoy.clusters import cluster_name
@@ -103,6 +104,18 @@ def _rotate_access_log(envoy: EnvoyRouter) -> None:
     if log.exists() and log.stat().st_size > LARGEST_ACCESS_LOG:
         log.replace(log.with_suffix(".log.1"))
         envoy.admin.reopen_logs()
+
+
+def wait_healthy(target: LocalTarget, endpoint: str, backend: Backend) -> None:
+    """Wait until Envoy finds every replica of a backend healthy. Raises DeploymentFailed after HEALTHY_S."""
+    envoy, deadline = router(target, endpoint), time.monotonic() + HEALTHY_S
+    while not envoy.healthy(backend):
+        if time.monotonic() > deadline:
+            raise DeploymentFailed(
+                f"deployment {endpoint}/{backend.deployment}: the gateway finds not all of its replicas healthy",
+                remedy=f"See its log: sluice logs --endpoint {endpoint} --deployment {backend.deployment}",
+            )
+        time.sleep(0.02)
 
 
 def wait_drained(target: LocalTarget, state: EndpointState, leaving: Backend, deadline_s: float) -> None:

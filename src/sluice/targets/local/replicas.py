@@ -15,34 +15,51 @@ from sluice.targets.local.environments import environment_of
 from sluice.targets.local.files import remove_tree, storage_errors, write_json
 from sluice.targets.local.processes.ports import free_port
 from sluice.targets.local.processes.program import LivenessCheck, Program
-from sluice.targets.local.serving.commands import Command, server_command
+from sluice.targets.local.serving.commands import Command, paths_of, server_command
 from sluice.targets.local.serving.commands import Replica as Server
 from sluice.targets.local.serving.flow_settings import prt_config_override
 from sluice.targets.local.state import Replica
 from sluice.targets.local.target import LocalTarget
 from sluice.targets.local.wish import Wish
 
-LOG_LINES = 15
+# Enough for the chain of tracebacks with which the inference servers report a script that fails.
+LOG_LINES = 40
 POLL_S = 0.05
 
 
 def start(
     target: LocalTarget, wish: Wish, names: tuple[str, ...], credentials: Mapping[str, Any]
 ) -> tuple[Replica, ...]:
-    """Start one process per name and return when all are ready.
-
-    Raises:
-        DeploymentFailed: one ended, or was not ready in the time its readiness probe allows.
-        Interrupted: the user stopped the update.
-    """
+    """Start one process per name; whether they serve is `wait_ready`'s to say."""
     if not names:
         return ()
     target.report(f"starting {len(names)} replica{'s'[: len(names) != 1]}")
     target.supervisor.ensure()
-    started = [(Replica(name, free_port()), name) for name in names]
-    checks = [(replica, _start_one(target, wish, replica, credentials)) for replica, _ in started]
-    _wait_ready(target, wish, checks)
-    return tuple(replica for replica, _ in checks)
+    started = tuple(Replica(name, free_port()) for name in names)
+    for replica in started:
+        _start_one(target, wish, replica, credentials)
+    return started
+
+
+def wait_ready(target: LocalTarget, wish: Wish, fresh: tuple[Replica, ...], kept: tuple[Replica, ...]) -> None:
+    """Return when all are ready. A fresh one that ends even once has failed; a kept one may be on its way back.
+
+    Raises:
+        DeploymentFailed: a fresh one ended, or one was not ready in the time the readiness probe allows.
+        Interrupted: the user stopped the update.
+    """
+    probe, (health, _) = wish.readiness, paths_of(wish.server)
+    allowed = probe.initial_delay + probe.period * probe.failure_threshold
+    deadline, total = time.monotonic() + allowed, len(fresh) + len(kept)
+    waiting = [*fresh, *kept]
+    while waiting:
+        _refuse_interrupted(target)
+        _refuse_ended(target, wish, [replica for replica in waiting if replica in fresh])
+        waiting = [replica for replica in waiting if not ready(replica.port, health, probe.timeout)]
+        if waiting and time.monotonic() > deadline:
+            raise _failure(target, wish, waiting[0], f"was not ready within {allowed} s")
+        target.report(f"{total - len(waiting)} of {total} replicas ready")
+        time.sleep(POLL_S if waiting else 0)
 
 
 def running(target: LocalTarget, endpoint: str) -> frozenset[str]:
@@ -67,7 +84,7 @@ def _home(target: LocalTarget, name: str) -> Path:
     return target.paths.root / "replicas" / name
 
 
-def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: Mapping[str, Any]) -> Command:
+def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: Mapping[str, Any]) -> None:
     home = _home(target, replica.program)
     with storage_errors(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -76,7 +93,6 @@ def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: M
         write_json(connections, dict(credentials))
     command = server_command(wish.server, _server(target, wish, replica, home, connections))
     target.supervisor.add(_program(wish, replica, command, home))
-    return command
 
 
 def _server(target: LocalTarget, wish: Wish, replica: Replica, home: Path, connections: Path | None) -> Server:
@@ -128,21 +144,6 @@ def _program(wish: Wish, replica: Replica, command: Command, home: Path) -> Prog
         ),
         grace_s=30,
     )
-
-
-def _wait_ready(target: LocalTarget, wish: Wish, checks: list[tuple[Replica, Command]]) -> None:
-    probe = wish.readiness
-    allowed = probe.initial_delay + probe.period * probe.failure_threshold
-    deadline = time.monotonic() + allowed
-    waiting = list(checks)
-    while waiting:
-        _refuse_interrupted(target)
-        _refuse_ended(target, wish, [replica for replica, _ in waiting])
-        waiting = [(r, command) for r, command in waiting if not ready(r.port, command.health_path, probe.timeout)]
-        if waiting and time.monotonic() > deadline:
-            raise _failure(target, wish, waiting[0][0], f"was not ready within {allowed} s")
-        target.report(f"{len(checks) - len(waiting)} of {len(checks)} replicas ready")
-        time.sleep(POLL_S if waiting else 0)
 
 
 def ready(port: int, path: str, timeout_s: float) -> bool:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH105, PTH110, PTH118, PTH123, PTH202
+# ruff: noqa: PTH116, PTH105, PTH110, PTH118, PTH123, PTH202
 # pathlib costs more to import than all else that a launcher loads
 """The files of one program's folder, as its launcher reads and writes them."""
 
@@ -52,6 +52,8 @@ class Records:
     """The launcher's files. Writing never raises: a full disk must not stop what runs."""
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._seen = os.stat(folder)
         self._state = os.path.join(folder, "state.json")
         self._events = os.path.join(folder, "events.jsonl")
         self.pid = 0
@@ -60,6 +62,13 @@ class Records:
         self.restarts = 0
         self.phase = ""
         self.load()
+
+    def evicted(self) -> bool:
+        """Tell whether the folder was deleted, or another stands in its place: nobody wants the child any more."""
+        try:
+            return not os.path.samestat(self._seen, os.stat(self._folder))
+        except OSError:
+            return True
 
     def load(self) -> None:
         """Read the record; one that is missing or broken says nothing."""
@@ -74,6 +83,8 @@ class Records:
     def save(self, phase: str) -> None:
         """Write the record at once and whole, in phase running, restarting, stopped or completed."""
         self.phase = phase
+        if self.evicted():
+            return
         try:
             with open(self._state + ".new", "w", encoding="utf-8") as file:
                 json.dump({name: getattr(self, name) for name in RECORDED}, file)
@@ -83,6 +94,8 @@ class Records:
 
     def event(self, kind: str, **more: object) -> None:
         """Append one event about the child."""
+        if self.evicted():
+            return
         line = json.dumps({"time": time.time(), "kind": kind, "pid": self.pid, **more}) + "\n"
         fd = open_log(self._events, EVENTS_BYTES)
         try:

@@ -25,6 +25,7 @@ SOON_S = 5.0  # a program that dies sooner after its start than this is restarte
 LONGEST_DELAY_S = 10.0
 COUNTS_AS_STARTED_S = 1.5  # the supervisor takes an earlier exit, even of 0, for a failed start
 LOG_BYTES = 10_000_000
+LOOK_AT_FOLDER_S = 5.0
 
 
 def main(path: str, supervisor: str) -> int:
@@ -42,12 +43,20 @@ def main(path: str, supervisor: str) -> int:
     # connection of its own, it would spin on a broken pipe for ever.
     os.dup(1)
     point_at_log(program)
+    pidfile = os.path.abspath(supervisor)
     try:
         keep(program, Records(folder), bell)
+        leave_no_supervisor(pidfile)
     except Exception:  # the reason belongs into the program's log, whatever it is
         traceback.print_exc()
         return 1
     return 0
+
+
+def leave_no_supervisor(pidfile: str) -> None:
+    """Stop the supervisor that started us when its whole root was deleted: nobody could ever reach it again."""
+    if not os.path.exists(os.path.dirname(pidfile)) and os.getppid() > 1:
+        os.kill(os.getppid(), signal.SIGTERM)
 
 
 def restart_delay(soon: int) -> float:
@@ -133,6 +142,7 @@ def keep(program: Program, records: Records, bell: Bell) -> None:
             return
         soon = soon + 1 if ended - began < SOON_S else 0
         bell.wait(ended + restart_delay(soon))
+        bell.stop = bell.stop or records.evicted()
         if bell.stop:
             finished(program, records, bell, None)
             return
@@ -191,7 +201,7 @@ def become(program: Program, gate: int, opener: int) -> None:
 
 def until_end(program: Program, child: Watched, records: Records, bell: Bell) -> int | None:
     """Watch the child to its end, which is ours to bring when it hangs or a stop is asked; return its code."""
-    unhealthy = hangs(program, child, bell)
+    unhealthy = hangs(program, child, records, bell)
     if unhealthy:
         records.event("unhealthy")
     if unhealthy or bell.stop:
@@ -204,16 +214,23 @@ def until_end(program: Program, child: Watched, records: Records, bell: Bell) ->
     return None if unhealthy else code
 
 
-def hangs(program: Program, child: Watched, bell: Bell) -> bool:
-    """Wait: True when the child has failed its liveness check, False when it ended or a stop is asked."""
+def hangs(program: Program, child: Watched, records: Records, bell: Bell) -> bool:
+    """Wait: True when the child has failed its liveness check, False when it ended or a stop is asked.
+
+    A deleted folder asks for a stop, too.
+    """
     check = program.liveness
     if check is None:
-        return bell.wait(math.inf, child)
+        while not bell.stop and not child.ended():
+            bell.wait(time.monotonic() + LOOK_AT_FOLDER_S, child)
+            bell.stop = bell.stop or records.evicted()
+        return False
     tally = Tally(check.failure_threshold, check.success_threshold)
     due = time.monotonic() + check.initial_delay_s
     while True:
         bell.wait(due, child)
         due = time.monotonic() + check.period_s
+        bell.stop = bell.stop or records.evicted()
         passed = check.passes(bell, child)
         if bell.stop or child.ended():
             return False
