@@ -49,7 +49,7 @@ def init(
 def _contents(root: Path, name: str | None, stack: str) -> dict[str, str]:
     project = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or root.name) or "project"
     return {
-        "Pulumi.yaml": _template("Pulumi.yaml.txt").replace("NAME", project),
+        "Pulumi.yaml": _template("Pulumi.yaml.txt").replace("NAME", _as_text(project)),
         "infra/__main__.py": _template("main.py.txt"),
         f"stacks/{stack}/stack.yaml": settings(stack, patterns_for(found_specs(root))),
     }
@@ -58,7 +58,7 @@ def _contents(root: Path, name: str | None, stack: str) -> dict[str, str]:
 def settings(stack: str, patterns: Iterable[str]) -> str:
     """Return a stack's settings file; without patterns the default places apply."""
     lines = [f"# Settings of the stack `{stack}`.", "target: local"]
-    listed = [f"  - {pattern}" for pattern in patterns]
+    listed = [f"  - {_as_text(pattern)}" for pattern in patterns]
     return "\n".join([*lines, *(["specs:", *listed] if listed else []), ""])
 
 
@@ -77,7 +77,14 @@ def patterns_for(places: Iterable[PurePosixPath]) -> list[str]:
     places = list(places)
     if all(place.parts[0] in usual for place in places):
         return []
-    return sorted({(place.parent / f"*{place.suffix}").as_posix() for place in places})
+    return sorted(
+        {(escape(place.parent.as_posix()) / PurePosixPath(f"*{place.suffix}")).as_posix() for place in places}
+    )
+
+
+def _as_text(value: str) -> str:
+    """Return YAML that is read as this text: quoted where it would be a number, an alias or the like."""
+    return value if re.fullmatch(r"[A-Za-z][\w./*-]*", value) and yaml_reads(value) else json.dumps(value)
 
 
 def _template(name: str) -> str:

@@ -138,7 +138,8 @@ class _EndpointPlan:
         properties = _deployment_properties(deployment, kind, environment.key, reads, self._reader())
         properties["model"] = _reference(files) if files else None
         properties["code"] = _script(code, deployment) if code else None
-        yield Resource("Deployment", name, frozen_map(properties), tuple(dict.fromkeys(needs)), deployment.endpoint_name)
+        needs = list(dict.fromkeys(needs))
+        yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
 
     def _grants(self) -> Iterator[Assignment]:
         """Yield the grants by which the endpoint reads its secrets."""

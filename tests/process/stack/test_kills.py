@@ -63,7 +63,8 @@ def heals(project: Project) -> None:
     replicas = [replica for one in project.status()["deployments"] for replica in one["replicas"]]
     assert {replica["state"] for replica in replicas} == {"running"}
     # A launcher that outlived a killed supervisor has its successor in line behind it: count programs.
-    programs = {line.split()[-1].split("/")[-2] for line in processes_of(project.root) if "launcher.py" in line}
+    kept = (re.search(r"programs/(\S+)/program.json", line) for line in processes_of(project.root))
+    programs = {found[1] for found in kept if found}
     assert programs == {replica["id"] for replica in replicas} | {"question-answering.envoy"}
 
 

@@ -114,7 +114,8 @@ def test_mirrored_traffic_comes_from_the_specification_and_the_stack_overrides_i
 def test_two_stacks_of_one_project_serve_side_by_side(library: Project) -> None:
     """Prod's overlays ask for tokens, one field of the answer, and all traffic on green."""
     library.write("stacks/prod/stack.yaml", "target: local\n")
-    library.write("stacks/prod/endpoint.yaml", f"name: {NAME}\nauth_mode: aml_token\ntraffic:\n  green: 100\n")
+    weights = "traffic: {green: 100}\nmirror_traffic: {green: 0}\n"
+    library.write("stacks/prod/endpoint.yaml", f"name: {NAME}\nauth_mode: aml_token\n{weights}")
     fields = """environment_variables:\n  PROMPTFLOW_RESPONSE_INCLUDED_FIELDS: '["source"]'\n"""
     library.write("stacks/prod/qa/green.yaml", f"name: green\nendpoint_name: {NAME}\n{fields}")
 
