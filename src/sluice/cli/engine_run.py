@@ -70,7 +70,13 @@ class EventLines:
         if event.res_op_failed_event:
             self.progress.done(title(event.res_op_failed_event.metadata.urn), "failed", "red")
         if event.diagnostic_event and event.diagnostic_event.severity == "warning":
-            note(f"warning: {_text(event.diagnostic_event.message)}", "yellow")
+            self._warned(event.diagnostic_event)
+
+    def _warned(self, diagnostic: Any) -> None:
+        from sluice.engine.outcome import about
+
+        text = _text(diagnostic.message).removeprefix("Refreshed resource is in an unhealthy state:").strip("\n *")
+        note(f"warning: {about(diagnostic.urn)}{text}", "yellow")
 
     def _begun(self, metadata: Any) -> None:
         from sluice.engine.outcome import title

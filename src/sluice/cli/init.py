@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from glob import escape
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -84,7 +86,10 @@ def patterns_for(places: Iterable[PurePosixPath]) -> list[str]:
 
 def _as_text(value: str) -> str:
     """Return YAML that is read as this text: quoted where it would be a number, an alias or the like."""
-    return value if re.fullmatch(r"[A-Za-z][\w./*-]*", value) and yaml_reads(value) else json.dumps(value)
+    import yaml
+
+    plain = re.fullmatch(r"[A-Za-z][\w./*-]*", value) and yaml.safe_load(value) == value
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _template(name: str) -> str:

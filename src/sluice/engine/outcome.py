@@ -33,7 +33,7 @@ class Outcome:
             return
         text = plain_text(diagnostic.message)
         if diagnostic.severity == "error" and not _noise(text):
-            self.errors.append(_about(diagnostic.urn) + text)
+            self.errors.append(about(diagnostic.urn) + text)
         elif diagnostic.severity == "warning":
             self.warnings.append(text)
 
@@ -54,7 +54,8 @@ def title(urn: str) -> str:
     return f"{parts[2].rpartition(':')[2]} {parts[3]}"
 
 
-def _about(urn: str | None) -> str:
+def about(urn: str | None) -> str:
+    """Return `Type name: ` for a resource of ours, nothing for any other."""
     return f"{title(urn)}: " if urn and ":sluice:index:" in f":{urn.split('::')[2]}" else ""
 
 

@@ -169,3 +169,22 @@ def test_when_all_was_killed_the_next_up_starts_all_again(shared: Project) -> No
     assert shared.status()["gateway"]["state"] == "missing"
     heals(shared)
     assert shared.status()["url"] == url
+
+
+def test_a_killed_first_update_and_a_killed_down_are_healed(project: Project) -> None:
+    update = up_until(project, "0 of 1 replicas ready")
+    os.kill(engine_of(project), signal.SIGKILL)
+    update.communicate()  # type: ignore[attr-defined]
+    wait_until(lambda: not pids_of(project, "pulumi-resource-sluice"))
+    heals(project)
+
+    down = project.start("down", "--yes")
+    assert down.stdout is not None
+    next(line for line in down.stdout if "draining" in line)
+    os.kill(engine_of(project), signal.SIGKILL)
+    down.communicate()
+    wait_until(lambda: not pids_of(project, "pulumi-resource-sluice"))
+    project.must("down", "--yes")
+
+    assert not [line for line in processes_of(project.root) if line.split()[1:]]
+    assert not (project.root / ".sluice").exists()
