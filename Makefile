@@ -51,8 +51,9 @@ lock: setup ## Lock requirements/*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  requirements/dev.in --output-file requirements/dev.txt
 
-soak: setup ## Load an endpoint for a long time while its traffic changes
-	@$(BIN)/python bench/soak.py
+soak: setup ## Load endpoints for long while their traffic changes; no request may fail
+	@$(BIN)/python bench/switches.py --replicas light --switches 200 --requests 200000
+	@$(BIN)/python bench/switches.py --replicas flow --switches 20 --requests 20000
 
 clean: ## Remove what tools left behind; keeps .venv and what stacks have deployed
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

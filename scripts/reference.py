@@ -57,7 +57,8 @@ def pages() -> Mapping[Path, str]:
 
 def index_page() -> str:
     """The list of pages."""
-    rows = [f"- [{kind.value}]({kind.value}.md): {read_schema(schema_file(kind))['description']}" for kind in Kind]
+    said = {kind: cell(read_schema(schema_file(kind))["description"]) for kind in Kind}
+    rows = [f"- [{kind.value}]({kind.value}.md): {text}" for kind, text in said.items()]
     return "\n".join([MADE, "# Reference", "", "- [The `sluice` command](cli.md)", *rows, ""])
 
 
@@ -68,7 +69,7 @@ def kind_page(kind: Kind) -> str:
     keys = list(keys_of(file, schema))
     written = [key for key in keys if not key.schema.get("readOnly")]
     ignored = [f"`{key.path}`" for key in keys if key.schema.get("readOnly")]
-    head = [MADE, f"# {read_schema(file)['title']}", "", read_schema(file)["description"], ""]
+    head = [MADE, f"# {read_schema(file)['title']}", "", cell(read_schema(file)["description"]), ""]
     rows = ["| key | value | default | meaning |", "|---|---|---|---|", *(row(key) for key in written)]
     foot = ["", f"Read-only, accepted and ignored: {', '.join(ignored)}."] if ignored else []
     return "\n".join([*head, f"Schema: [`schemas/{file}`](../../schemas/{file})", "", *rows, *foot, ""])
@@ -158,8 +159,9 @@ def meaning(schema: Schema) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as a table takes it."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """A text as a table takes it; outside of code, `<name>` would be taken for a tag."""
+    parts = text.replace("|", "\\|").replace("\n", " ").split("`")
+    return "`".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(parts))
 
 
 def cli_page() -> str:

@@ -65,6 +65,19 @@ def test_it_shares_neither_session_nor_group_with_us(house: House) -> None:
     assert os.getpgid(house.supervisord()) != os.getpgid(0)
 
 
+def test_no_pipe_of_its_own_breaks_while_a_program_runs(house: House) -> None:
+    """A supervisord that still polls a closed connection's number for reading spins when that is a broken pipe."""
+    house.server("chat")
+
+    def opened(pid: int) -> dict[str, str]:
+        return {link.name: str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+
+    kept = opened(house.launcher("chat"))["0"]
+    assert kept.startswith("pipe:")
+    assert kept in opened(house.supervisord()).values()
+    assert opened(house.child("chat"))["0"] == os.devnull
+
+
 def test_identity_tells_a_process_from_another_with_its_pid() -> None:
     mine = identity_of(os.getpid())
     assert mine is not None

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from sluice.errors import EnvironmentFailed, StorageFailed
 from sluice.targets.local import environments
-from sluice.targets.local.environments import ensure_environment, environment_key, environment_of
+from sluice.targets.local.environments import (
+    PythonEnvironment,
+    Talk,
+    ensure_environment,
+    environment_key,
+    environment_of,
+)
 
 # The interpreter behind this virtual environment, so that all of them share what is built.
 PYTHON = os.path.realpath(sys.executable)
@@ -32,14 +38,25 @@ def test_equal_locks_on_the_same_interpreter_share_a_key(lock: str, python: str,
     assert (environment_key(lock, python) == environment_key(lock2, python2)) == same
 
 
+def built(key: str) -> PythonEnvironment:
+    """Return an environment that was built to its end."""
+    environment = environment_of(key)
+    python = environment.folder / "one-build" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    (environment.folder / "ready").write_text("one-build\n")
+    return environment
+
+
 def test_an_environment_is_there_when_it_was_built_to_its_end(cache: Path) -> None:
-    environment = environment_of("abc")
+    environment = built("abc")
     assert environment.folder == cache / "environments" / "abc"
-    assert environment.python == environment.folder / "venv" / "bin" / "python"
-    environment.python.parent.mkdir(parents=True)
-    assert not environment.ready
-    (environment.folder / "ready").write_text("")
+    assert environment.python == environment.folder / "one-build" / "bin" / "python"
     assert environment.ready
+    (environment.folder / "ready").unlink()
+    assert not environment.ready
+    with pytest.raises(EnvironmentFailed, match="abc is not in the cache"):
+        assert environment.python
 
 
 def test_what_is_locked_and_built_is_not_built_again(cache: Path) -> None:
@@ -47,11 +64,9 @@ def test_what_is_locked_and_built_is_not_built_again(cache: Path) -> None:
     locks = cache / "locks"
     locks.mkdir(parents=True)
     (locks / f"{request}.txt").write_text("one==1 \\\n  --hash=sha256:0\ntwo==2\n")
-    built = environment_of(environment_key((locks / f"{request}.txt").read_text(), PYTHON))
-    built.folder.mkdir(parents=True)
-    (built.folder / "ready").write_text("")
+    there = built(environment_key((locks / f"{request}.txt").read_text(), PYTHON))
     said: list[str] = []
-    assert ensure_environment(["one==1", "two"], RUNNING, said.append) == (built, 2)
+    assert ensure_environment(["one==1", "two"], RUNNING, Talk(said.append, lambda: False)) == (there, 2)
     assert said == []
 
 

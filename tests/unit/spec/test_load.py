@@ -11,7 +11,7 @@ from sluice.errors import Mark, SpecError
 from sluice.spec.kinds import Kind
 from sluice.spec.load import check, load_specs, validate_files
 from sluice.spec.models import AssetReference, Model
-from sluice.spec.rules.across import find_local
+from sluice.spec.references import find_local
 
 Project = Callable[[Mapping[str, str]], Path]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sluice.errors import Unsupported
 from sluice.plan.servers import ServerKind
-from sluice.targets.local.environments import ensure_environment, environment_of
+from sluice.targets.local.environments import Talk, ensure_environment, environment_of
 from sluice.targets.local.serving.images import requirements as all_requirements
 from sluice_infra.provider.handler import Context, Handler, Live
 from sluice_infra.provider.values import Plain
@@ -30,7 +30,8 @@ class EnvironmentHandler(Handler):
     def create(self, context: Context, inputs: Plain) -> tuple[str, Plain]:
         """Resolve, lock and build."""
         wanted = _all_requirements(inputs)
-        environment, packages = ensure_environment(wanted, inputs["pythonVersion"], context.report)
+        talk = Talk(context.report, context.cancelled)
+        environment, packages = ensure_environment(wanted, inputs["pythonVersion"], talk)
         context.report(f"environment {environment.key}: {packages} packages")
         return inputs["name"], inputs | {"key": environment.key, "packages": packages}
 

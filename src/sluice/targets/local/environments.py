@@ -1,6 +1,6 @@
 """Python environments of deployments: resolved and locked by uv, built once per lock, shared by all that want it.
 
-They live in the machine's cache: `locks/<request>.txt` and `environments/<key>/venv`. The key is a hash of the
+They live in the machine's cache: `locks/<request>.txt` and `environments/<key>/`. The key is a hash of the
 locked requirements, the interpreter and the platform, so equal locks share one folder across projects.
 """
 
@@ -14,33 +14,54 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from sluice.cache import cache_folder
-from sluice.errors import EnvironmentFailed, StorageFailed
+from sluice.errors import EnvironmentFailed, Interrupted, StorageFailed
 from sluice.targets.local.files import locked, remove_tree, storage_errors
 
 READY: Final = "ready"
 _DISK_WORDS: Final = ("No space left on device", "Read-only file system", "Permission denied", "Disk quota exceeded")
-Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How a long piece of work talks with whoever started it: it reports, and asks whether to stop."""
+
+    report: Callable[[str], None]
+    cancelled: Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class PythonEnvironment:
-    """A built environment."""
+    """A built environment: a folder of its own for each build, and a file that names the whole one.
+
+    So a build that was killed, whose uv may still be writing, is never in the way of the next.
+    """
 
     key: str
     folder: Path
 
     @property
     def python(self) -> Path:
-        """The interpreter to run a server with."""
-        return self.folder / "venv" / "bin" / "python"
+        """The interpreter to run a server with. Raises EnvironmentFailed where the environment is not there."""
+        build = self._build()
+        if build is None:
+            raise EnvironmentFailed(f"environment {self.key} is not in the cache", remedy="Build it: sluice up")
+        return build / "bin" / "python"
 
     @property
     def ready(self) -> bool:
         """Tell whether it is whole."""
-        return (self.folder / READY).is_file()
+        build = self._build()
+        return build is not None and (build / "bin" / "python").exists()
+
+    def _build(self) -> Path | None:
+        try:
+            return self.folder / (self.folder / READY).read_text().strip()
+        except FileNotFoundError:
+            return None
 
 
 def environment_of(key: str) -> PythonEnvironment:
@@ -49,20 +70,21 @@ def environment_of(key: str) -> PythonEnvironment:
 
 
 def ensure_environment(
-    requirements: Sequence[str], python_version: str | None, progress: Progress
+    requirements: Sequence[str], python_version: str | None, talk: Talk
 ) -> tuple[PythonEnvironment, int]:
     """Return an environment with these requirements and how many packages are in it; build it if need be.
 
     Raises:
         EnvironmentFailed: requirements that do not resolve or install, with the resolver's words.
         StorageFailed: no space, or the cache can't be written.
+        Interrupted: the user stopped it.
     """
     python = _interpreter(python_version)
-    lock = _lock(tuple(requirements), python, progress)
+    lock = _lock(tuple(requirements), python, talk)
     text = lock.read_text()
     environment = environment_of(environment_key(text, python))
     if not environment.ready:
-        _build(environment, lock, python, progress)
+        _build(environment, lock, python, talk)
     return environment, text.count("==")
 
 
@@ -79,7 +101,12 @@ def _interpreter(version: str | None) -> str:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     if version is None or running == version or platform.python_version() == version:
         return os.path.realpath(sys.executable)  # not of this virtual environment: all share what is built
-    found = _uv(["python", "find", "--no-python-downloads", version])
+    found = subprocess.run(
+        [*_uv_command(), "python", "find", "--no-python-downloads", version],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if found.returncode:
         raise EnvironmentFailed(
             f"Python {version} is not on this machine (Sluice runs on {running})",
@@ -88,7 +115,7 @@ def _interpreter(version: str | None) -> str:
     return found.stdout.strip()
 
 
-def _lock(requirements: tuple[str, ...], python: str, progress: Progress) -> Path:
+def _lock(requirements: tuple[str, ...], python: str, talk: Talk) -> Path:
     request = "\n".join(requirements) + "\n"
     locks = cache_folder() / "locks"
     name = _digest(request, python, platform.system(), platform.machine())
@@ -97,42 +124,66 @@ def _lock(requirements: tuple[str, ...], python: str, progress: Progress) -> Pat
         return target
     with locked(locks / f"{name}.lock", what="resolving requirements"):
         if not target.is_file():
-            progress(f"resolving {len(requirements)} requirements")
-            _resolve(request, python, target)
+            _resolve(request, len(requirements), python, target, talk)
     return target
 
 
-def _resolve(request: str, python: str, target: Path) -> None:
+def _resolve(request: str, count: int, python: str, target: Path, talk: Talk) -> None:
     with storage_errors(target):
         source, beside = target.with_suffix(".in"), target.with_suffix(".new")
         source.write_text(request)
     flags = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"]
-    done = _uv(["pip", "compile", *flags, "--python", python, "-o", str(beside), str(source)])
-    if done.returncode:
-        raise _failure("requirements do not resolve", done.stderr)
+    arguments = ["pip", "compile", *flags, "--python", python, "-o", str(beside), str(source)]
+    _run("requirements do not resolve", arguments, lambda: f"resolving {count} requirements", talk)
     beside.replace(target)
 
 
-def _build(environment: PythonEnvironment, lock: Path, python: str, progress: Progress) -> None:
-    folder = environment.folder
+def _build(environment: PythonEnvironment, lock: Path, python: str, talk: Talk) -> None:
+    folder, what = environment.folder, "the environment can't be built"
     with locked(folder.with_name(f"{folder.name}.lock"), what="building an environment"):
         if environment.ready:
             return
         remove_tree(folder)
-        progress(f"building environment {environment.key}")
+        build = folder / token_hex(4)
         with storage_errors(folder):
             folder.mkdir(parents=True)
-        _run_or_fail(["venv", "--quiet", "--python", python, str(folder / "venv")])
-        target = ["--python", str(environment.python)]
-        _run_or_fail(["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", *target, str(lock)])
+        _run(what, ["venv", "--quiet", "--python", python, str(build)], lambda: "making the environment", talk)
+        install = ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode"]
+        total = lock.read_text().count("==")
+        _run(
+            what, [*install, "--python", str(build / "bin" / "python"), str(lock)], lambda: _so_far(build, total), talk
+        )
         with storage_errors(folder):
-            (folder / READY).write_text(f"{lock.name}\n")
+            (folder / READY).write_text(f"{build.name}\n")
 
 
-def _run_or_fail(arguments: list[str]) -> None:
-    done = _uv(arguments)
-    if done.returncode:
-        raise _failure("the environment can't be built", done.stderr)
+def _so_far(build: Path, total: int) -> str:
+    installed = sum(1 for _ in build.glob("lib/python*/site-packages/*.dist-info"))
+    return f"installed {installed} of {total} packages" if installed < total else "compiling bytecode"
+
+
+def _run(what: str, arguments: list[str], status: Callable[[], str], talk: Talk) -> None:
+    """Run uv to its end, reporting. Raises EnvironmentFailed or StorageFailed with its words, Interrupted."""
+    process = subprocess.Popen(
+        [*_uv_command(), *arguments],
+        env=_uv_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while True:
+        talk.report(status())
+        try:
+            _, words = process.communicate(timeout=0.5)
+            break
+        except subprocess.TimeoutExpired:
+            if talk.cancelled():
+                process.kill()
+                process.communicate()
+                raise Interrupted("stopped while an environment was being made") from None
+    if process.returncode:
+        raise _failure(what, words)
 
 
 def _failure(what: str, words: str) -> EnvironmentFailed | StorageFailed:
@@ -146,16 +197,13 @@ def _failure(what: str, words: str) -> EnvironmentFailed | StorageFailed:
     return EnvironmentFailed(what, remedy=remedy, details=words.strip())
 
 
-def _uv(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+def _uv_command() -> list[str]:
     from uv import find_uv_bin
 
-    # Only what uv needs: nothing of Pulumi's, whose passphrase has no business in a build.
-    keep = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")}
-    return subprocess.run(
-        [find_uv_bin(), *arguments],
-        env=keep | {"UV_COMPILE_BYTECODE": "1", "NO_COLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return [find_uv_bin()]
+
+
+def _uv_environment() -> dict[str, str]:
+    """Return only what uv needs: nothing of Pulumi's, whose passphrase has no business in a build."""
+    keep = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+    return keep | {"UV_COMPILE_BYTECODE": "1", "NO_COLOR": "1"}
