@@ -73,6 +73,6 @@ def _checked_goal(specs: SpecSet, settings: StackSettings, name: str) -> Goal:
     existing = [deployment.name for deployment in specs.deployments if deployment.endpoint_name == name]
     weights = goal(endpoint.traffic, settings.traffic.get(name), existing)
     mirror = settings.mirror_traffic.get(name, endpoint.mirror_traffic)
-    check_weights(weights, existing, name)
-    check_mirror(mirror, weights, existing, name)
-    return Goal(frozen_map(weights), frozen_map(mirror))
+    check_weights(weights or {}, existing, name)
+    check_mirror(mirror, weights or {}, existing, name)
+    return Goal(weights, frozen_map(mirror))

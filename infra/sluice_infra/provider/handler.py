@@ -52,6 +52,14 @@ class Handler:
         del context, old, new
         return ()
 
+    def filled(self, old: Plain, new: Plain) -> Plain:
+        """Return the inputs that follow from what is live (`old`, after a refresh), to be put over `new`.
+
+        Raises SluiceError for what can't be.
+        """
+        del old, new
+        return {}
+
     def create(self, context: Context, inputs: Plain) -> tuple[str, Plain]:
         """Make it; return its id and properties. Repeating after a crash must be safe."""
         raise NotImplementedError

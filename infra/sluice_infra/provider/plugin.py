@@ -60,19 +60,21 @@ class SluiceProvider(api.Provider):
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True)
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        """Fill absent inputs with null and collect what can't be."""
+        """Fill in what follows from what is live, and collect what can't be."""
         handler = self._handler(request.urn)
-        old, new = to_plain(request.old_inputs), to_plain(request.new_inputs)
-        complete = {key: new.get(key) for key in handler.inputs}
-        failures = [] if has_unknown(complete) else await self._failures(handler, request.urn, old, complete)
+        old, new = to_plain(request.old_inputs), self._inputs(request.urn, request.new_inputs)
         wire = dict(request.new_inputs)
-        return api.CheckResponse(inputs=wire, failures=failures)
+        try:
+            filled = handler.filled(old, new)
+            failures = await self._failures(handler, request.urn, old, new | filled)
+        except SluiceError as error:
+            return api.CheckResponse(inputs=wire, failures=[api.CheckFailure("", str(error))])
+        return api.CheckResponse(inputs=wire | to_wire(filled, handler.secrets), failures=failures)
 
     async def _failures(self, handler: Handler, urn: str, old: Plain, new: Plain) -> list[api.CheckFailure]:
-        try:
-            found = await self._call(lambda: list(handler.check(self._context(urn), old, new)))
-        except SluiceError as error:
-            return [api.CheckFailure("", str(error))]
+        if has_unknown(new):
+            return []
+        found = await self._call(lambda: list(handler.check(self._context(urn), old, new)))
         return [api.CheckFailure(name, reason) for name, reason in found]
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:

@@ -64,7 +64,7 @@ def _read(file: Path) -> Lock | None:
         record: dict[str, Any] = json.loads(file.read_text())
         taken = datetime.fromisoformat(record["timestamp"]).timestamp()
         return Lock(file, int(record["pid"]), record["hostname"], record["username"], taken)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

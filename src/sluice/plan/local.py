@@ -34,9 +34,12 @@ from sluice.spec.references import Asset, find_local
 
 @dataclass(frozen=True)
 class Goal:
-    """The weights an endpoint is to have, in percent, and the share of copies each deployment gets."""
+    """The weights an endpoint is to have, in percent, and the share of copies each deployment gets.
 
-    weights: Mapping[str, int] = field(default_factory=frozen_map)
+    None leaves the live weights alone.
+    """
+
+    weights: Mapping[str, int] | None = None
     mirror: Mapping[str, int] = field(default_factory=frozen_map)
 
 
@@ -114,8 +117,9 @@ class _EndpointPlan:
     def _traffic(self, goal: Goal, needs: tuple[str, ...]) -> Resource:
         properties = {
             "endpoint": self.endpoint.name,
-            "weights": dict(goal.weights),
+            "weights": None if goal.weights is None else dict(goal.weights),
             "mirror": dict(goal.mirror),
+            "deployments": [key.rpartition("/")[2] for key in needs[1:]],
         }
         return Resource("Traffic", self.endpoint.name, frozen_map(properties), needs, self.endpoint.name)
 

@@ -54,14 +54,28 @@ def check_mirror(mirror: Weights, weights: Weights, existing: Collection[str], e
             )
 
 
-def goal(spec_traffic: Weights | None, override: Weights | None, existing: Collection[str]) -> Weights:
+def goal(spec_traffic: Weights | None, override: Weights | None, existing: Collection[str]) -> Weights | None:
     """Return the weights an endpoint is to have, with a weight for every existing deployment.
 
+    None where nobody says anything about them: then the live weights are left alone.
     `override` (of the stack) replaces the spec's traffic as a whole where it is given, even when empty.
     Names that do not exist are kept, for `check_weights` to refuse.
     """
     wished = spec_traffic if override is None else override
-    return frozen_map({**dict.fromkeys(existing, 0), **(wished or {})})
+    return None if wished is None else frozen_map({**dict.fromkeys(existing, 0), **wished})
+
+
+def left_alone(live: Weights, existing: Collection[str], endpoint: str) -> Weights:
+    """Return the live weights as a goal, one for every existing deployment.
+
+    Raises TrafficRefused when a deployment that has weight exists no more.
+    """
+    for name in (name for name, weight in live.items() if weight and name not in existing):
+        raise TrafficRefused(
+            f"deployment {name} of endpoint {endpoint} has {live[name]} % of the traffic and is to be removed",
+            remedy=f"Move its traffic first: sluice traffic set OTHER=100 --endpoint {endpoint}",
+        )
+    return frozen_map({name: live.get(name, 0) for name in existing})
 
 
 def parse_assignments(assignments: Iterable[str]) -> Weights:

@@ -36,6 +36,24 @@ def test_the_switch_to_green_and_back_loses_no_request(shared: Project) -> None:
     assert set(load.answered) == {"blue", "green"}
 
 
+def test_without_traffic_in_any_file_the_live_weights_are_left_alone(shared: Project) -> None:
+    text = (shared.root / "endpoints/qa/endpoint.yaml").read_text()
+    shared.write("endpoints/qa/endpoint.yaml", text.split("traffic:")[0])
+    shared.must("up", "--yes")
+    assert shared.status()["traffic"] == {"blue": 100, "green": 0}
+    assert shared.call("preview", "--expect-no-changes").returncode == 0
+
+    blue = (shared.root / "endpoints/qa/blue.yaml").read_text()
+    (shared.root / "endpoints/qa/blue.yaml").unlink()
+    refused = shared.call("preview")
+    assert refused.returncode == 1
+    assert "deployment blue of endpoint question-answering has 100 % of the traffic" in refused.stderr
+
+    shared.write("endpoints/qa/blue.yaml", blue)
+    shared.write("endpoints/qa/endpoint.yaml", text)
+    shared.must("up", "--yes")
+
+
 def test_a_changed_deployment_is_swapped_under_load(shared: Project) -> None:
     before = shared.deployment("blue")["replicas"]
     shared.edit("endpoints/qa/blue.yaml", 'PROMPTFLOW_WORKER_NUM: "1"', 'PROMPTFLOW_WORKER_NUM: "1"\n  COLOUR: blue')

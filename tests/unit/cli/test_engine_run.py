@@ -87,13 +87,13 @@ def test_what_was_done_is_shown_when_it_is_done(op: str, said: list[str]) -> Non
 
 
 def test_a_plan_shows_the_sign_and_the_change() -> None:
-    detail = {"detailedDiff": {"instanceCount": {"diffKind": "update", "inputDiff": True}}}
-    states = {
-        which: {"type": "t", "urn": BLUE, "id": "", "parent": "", "provider": "", "inputs": values, "outputs": values}
-        for which, values in (("old", {"instanceCount": 1.0}), ("new", {"instanceCount": 2.0}))
-    }
+    planned: dict[str, Any] = {"detailedDiff": {"instanceCount": {"diffKind": "update", "inputDiff": True}}}
+    for which, count in (("old", 1.0), ("new", 2.0)):
+        values = {"instanceCount": count}
+        common = dict.fromkeys(("id", "parent", "provider"), "")
+        planned[which] = {"type": "t", "urn": BLUE, **common, "inputs": values, "outputs": values}
     events = [
-        event("resourcePreEvent", **metadata("update", **states, **detail)),
+        event("resourcePreEvent", **metadata("update", **planned)),
         event("resOutputsEvent", **metadata("update")),
         event("resourcePreEvent", **metadata("create")),
         event("resourcePreEvent", **metadata("same")),

@@ -49,6 +49,7 @@ def test_a_resource_is_called_by_type_and_name() -> None:
         "<{%fg 1%}>error: <{%reset%}>it broke\n",
         "\x1b[31merror: \x1b[0mit broke",
         "warning: it broke",
+        "an unhandled error occurred: it broke",
     ],
 )
 def test_messages_are_shown_without_colours_and_labels(message: str) -> None:

@@ -183,7 +183,7 @@ def test_the_listener_holds_its_port_alone() -> None:
     assert resource["enable_reuse_port"] is False
 
 
-def test_a_previous_secret_opens_too() -> None:
-    auth = TokenAuth(b"new", "sluice", "shop", previous=b"old")
+def test_the_signing_secret_is_a_json_web_key() -> None:
+    auth = TokenAuth(b"signed", "sluice", "shop")
     keys = json.loads(auth_filter(auth)["typed_config"]["providers"]["token"]["local_jwks"]["inline_string"])
-    assert [base64.urlsafe_b64decode(key["k"] + "==") for key in keys["keys"]] == [b"new", b"old"]
+    assert [base64.urlsafe_b64decode(key["k"] + "==") for key in keys["keys"]] == [b"signed"]

@@ -224,3 +224,17 @@ def test_a_checkout_elsewhere_plans_the_same() -> None:
     [planned] = plan(at(Path("/here"))).of("Model")
     assert planned.properties["path"] == "flows/qa"
     assert planned.name == f"qa-blue@{'1' * 12}"
+
+
+def test_an_mlflow_model_brings_its_packages_unless_the_environment_names_its_own() -> None:
+    files = frozen_map({"MLmodel": Path("MLmodel")})
+    model = Model(AT, path=ROOT / "m", content=ModelContent("1" * 64, files, requirements=("mlflow==3.1.0",)))
+
+    def asked_for(environment: Environment | None) -> object:
+        deployment = Deployment("blue", "qa", AT, model=model, environment=environment)
+        specs = SpecSet(ROOT, frozen_map({"qa": Endpoint("qa", AT)}), (deployment,))
+        return plan(specs).of("Environment")[0].properties["requirements"]
+
+    assert asked_for(None) == ["mlflow==3.1.0"]
+    assert asked_for(Environment(AT, image="mcr.microsoft.com/azureml/mlflow-ubuntu20.04")) == ["mlflow==3.1.0"]
+    assert asked_for(Environment(AT, requirements=("mlflow==2.9.2",))) == ["mlflow==2.9.2"]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import StorageFailed
-from sluice.targets.local.processes.files import TAIL_BYTES, read_text, tail, write_private
-from sluice.targets.local.processes.locks import held, try_lock
+from sluice.targets.local.files import TAIL_BYTES, locked, read_text, tail, try_lock, write_private
 from sluice.targets.local.processes.ports import free_port, owner_of
 
 
@@ -26,9 +25,9 @@ def test_a_private_file_is_replaced_whole_with_mode_600(tmp_path: Path) -> None:
 
 def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").mkdir()
-    with pytest.raises(StorageFailed, match="file can't be written"):
+    with pytest.raises(StorageFailed, match="file: can't be written"):
         write_private(tmp_path / "file", "text")
-    with pytest.raises(StorageFailed, match="nowhere can't be written"), held(Path("/proc/nowhere/lock")):
+    with pytest.raises(StorageFailed, match="can't be written"), locked(Path("/dev/null/lock")):
         pass
 
 
@@ -52,7 +51,7 @@ def test_threads_hold_a_lock_one_at_a_time_even_if_each_deletes_it(tmp_path: Pat
 
     def work() -> None:
         for _ in range(50):
-            with held(path):
+            with locked(path):
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()
@@ -68,7 +67,7 @@ def test_threads_hold_a_lock_one_at_a_time_even_if_each_deletes_it(tmp_path: Pat
 
 def test_a_held_lock_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with held(path):
+    with locked(path):
         assert try_lock(path) is None
     fd = try_lock(path)
     assert fd is not None

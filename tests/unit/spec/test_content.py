@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.errors import SpecError
+from sluice.errors import SpecError, SpecFileError
 from sluice.spec.content import content_hash, model_content
 
 NAMES = st.text(alphabet="abcXYZ._-é", min_size=1, max_size=8).filter(lambda name: name.strip(".") != "")
@@ -130,3 +130,13 @@ def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="does not exist"):
         model_content(tmp_path / "nowhere")
+
+
+def test_an_mlflow_model_brings_the_packages_it_names(tmp_path: Path) -> None:
+    files = {"MLmodel": b"flavors: {}", "requirements.txt": b"# made by mlflow\nmlflow==3.1.0\nnumpy<2\n"}
+
+    assert model_content(write(tmp_path / "m", files)).requirements == ("mlflow==3.1.0", "numpy<2")
+    assert model_content(write(tmp_path / "m", {"requirements.txt": b"numpy\n"})).requirements == ()
+    assert model_content(write(tmp_path / "m", {"MLmodel": b""})).requirements == ()
+    with pytest.raises(SpecFileError, match=r"requirements\.txt"):
+        model_content(write(tmp_path / "m", {**files, "requirements.txt": b"\xff"}))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.errors import TrafficRefused, UsageError
-from sluice.traffic.weights import check_mirror, check_weights, goal, parse_assignments
+from sluice.traffic.weights import check_mirror, check_weights, goal, left_alone, parse_assignments
 
 NAMES = st.sampled_from(["blue", "green", "next", "old"])
 WEIGHTS = st.dictionaries(NAMES, st.integers(-5, 105), max_size=4)
@@ -77,12 +77,28 @@ def test_the_goal_is_one_source_as_a_whole_with_zero_for_the_rest(
 ) -> None:
     wished = spec if override is None else override
     got = goal(spec, override, existing)
-    assert set(got) == existing | set(wished or {})
-    assert all(got[name] == (wished or {}).get(name, 0) for name in got)
+    if wished is None:
+        assert got is None
+        return
+    assert got is not None
+    assert set(got) == existing | set(wished)
+    assert all(got[name] == wished.get(name, 0) for name in got)
 
 
 def test_an_empty_override_closes_the_endpoint() -> None:
-    assert dict(goal({"blue": 100}, {}, ["blue"])) == {"blue": 0}
+    assert goal({"blue": 100}, {}, ["blue"]) == {"blue": 0}
+
+
+@given(WEIGHTS, st.sets(NAMES))
+def test_live_weights_are_left_alone_unless_what_has_some_goes(live: dict[str, int], existing: set[str]) -> None:
+    gone = {name for name, weight in live.items() if weight} - existing
+    try:
+        kept = left_alone(live, existing, "shop")
+    except TrafficRefused as error:
+        assert any(name in error.message for name in gone)
+    else:
+        assert not gone
+        assert kept == {name: live.get(name, 0) for name in existing}
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9-]{2,30}", fullmatch=True), st.integers(0, 100)))

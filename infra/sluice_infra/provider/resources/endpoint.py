@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sluice.targets.local import endpoints, gateways
 from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
@@ -29,8 +31,7 @@ class EndpointHandler(Handler):
         if live is None:
             return None
         known = {key: state.get(key) for key in self.inputs} | {"name": live.name, "authMode": live.auth_mode}
-        down = () if gateways.router(target, live.name).admin.ready() else ("its gateway does not answer",)
-        return Live(_properties(live, known), down)
+        return Live(_properties(live, known), tuple(_unwell(target, live.name)))
 
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
         """Change the endpoint where it stands; bring its gateway back up if it is down."""
@@ -46,6 +47,13 @@ class EndpointHandler(Handler):
 def target_of(context: Context) -> LocalTarget:
     """Return the local target a call is about."""
     return LocalTarget(context.paths, context.report, context.cancelled)
+
+
+def _unwell(target: LocalTarget, name: str) -> Iterator[str]:
+    if not gateways.router(target, name).admin.ready():
+        yield "its gateway does not answer"
+    if not target.supervisor.alive():
+        yield "the process supervisor is gone: nothing would restart what keeps its processes"
 
 
 def _wishes(inputs: Plain) -> tuple[str, int | None, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sluice.spec.models import frozen_map
 from sluice.targets.local import gateways, traffic
 from sluice.traffic.router import Routing
+from sluice.traffic.weights import left_alone
 from sluice_infra.provider.handler import Context, Handler, Live
 from sluice_infra.provider.resources.endpoint import target_of
 from sluice_infra.provider.values import Plain
@@ -13,8 +14,15 @@ from sluice_infra.provider.values import Plain
 class TrafficHandler(Handler):
     """Weights and mirror traffic of one endpoint."""
 
-    inputs = ("endpoint", "weights", "mirror")
+    inputs = ("endpoint", "weights", "mirror", "deployments")
     replace = frozenset({"endpoint"})
+
+    def filled(self, old: Plain, new: Plain) -> Plain:
+        """Leave the live weights alone where no specification has any."""
+        if new["weights"] is not None:
+            return {}
+        existing = new["deployments"] or []
+        return {"weights": dict(left_alone(old.get("weights") or {}, existing, new["endpoint"]))}
 
     def create(self, context: Context, inputs: Plain) -> tuple[str, Plain]:
         """Set the weights."""
@@ -31,7 +39,8 @@ class TrafficHandler(Handler):
         routing = gateways.router(target, identifier).read()
         named = set(state.get("weights") or {})
         weights = {name: weight for name, weight in routing.weights.items() if weight or name in named}
-        return Live({"endpoint": identifier, "weights": weights, "mirror": dict(routing.mirror)})
+        live = {"endpoint": identifier, "weights": weights, "mirror": dict(routing.mirror)}
+        return Live(live | {"deployments": state.get("deployments")})
 
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
         """Set the weights."""

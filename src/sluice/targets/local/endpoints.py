@@ -41,6 +41,7 @@ def update(
 ) -> EndpointState:
     """Change how callers prove who they are; bring a gateway that is down back up."""
     file = target.endpoint(name)
+    target.supervisor.ensure()
     with file.lock():
         state = recover(target, file, file.must_load())
         if port is not None and port != state.port:

@@ -15,6 +15,7 @@ from sluice.targets.local.environments import environment_of
 from sluice.targets.local.files import remove_tree, storage_errors, write_json
 from sluice.targets.local.processes.ports import free_port
 from sluice.targets.local.processes.program import LivenessCheck, Program
+from sluice.targets.local.secrets import injected
 from sluice.targets.local.serving.commands import Command, paths_of, server_command
 from sluice.targets.local.serving.commands import Replica as Server
 from sluice.targets.local.serving.flow_settings import prt_config_override
@@ -92,7 +93,9 @@ def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: M
     if connections:
         write_json(connections, dict(credentials))
     command = server_command(wish.server, _server(target, wish, replica, home, connections))
-    target.supervisor.add(_program(wish, replica, command, home))
+    by_name = {wish.connections[used]: bundle for used, bundle in credentials.items()}
+    referred = injected(wish.variables, by_name, whole=wish.server is not ServerKind.FLOW)
+    target.supervisor.add(_program(wish, replica, command, home, referred))
 
 
 def _server(target: LocalTarget, wish: Wish, replica: Replica, home: Path, connections: Path | None) -> Server:
@@ -125,7 +128,7 @@ def _variables(wish: Wish) -> dict[str, str]:
     return variables
 
 
-def _program(wish: Wish, replica: Replica, command: Command, home: Path) -> Program:
+def _program(wish: Wish, replica: Replica, command: Command, home: Path, referred: Mapping[str, str]) -> Program:
     probe = wish.liveness
     base = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     return Program(
@@ -133,7 +136,7 @@ def _program(wish: Wish, replica: Replica, command: Command, home: Path) -> Prog
         argv=command.argv,
         cwd=command.cwd,
         env=base | dict(command.env),
-        secret_env=dict(wish.secret_variables),
+        secret_env={**wish.secret_variables, **referred},
         liveness=LivenessCheck(
             url=f"http://127.0.0.1:{replica.port}{command.health_path}",
             initial_delay_s=probe.initial_delay,

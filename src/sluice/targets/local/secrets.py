@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,7 @@ from sluice.targets.local.target import LocalTarget
 from sluice.targets.local.usage import held_assignments
 
 Bundle = dict[str, Any]
+_REFERENCE = re.compile(r"\$\{\{\s*azureml://connections/(?P<name>[^}/\s]+)(/(?P<path>[^}\s]+))?\s*\}\}")
 
 
 def read_connections(target: LocalTarget, identity: str | None, wanted: Mapping[str, str]) -> dict[str, Bundle]:
@@ -24,6 +27,39 @@ def read_connections(target: LocalTarget, identity: str | None, wanted: Mapping[
     """
     held = held_assignments(target.paths)
     return {used: _read(target, identity, behind, held) for used, behind in wanted.items()}
+
+
+def injected(variables: Mapping[str, str], by_name: Mapping[str, Bundle], *, whole: bool) -> dict[str, str]:
+    """Return the variables that refer to a connection, with what they refer to in their place.
+
+    `by_name` has the bundles by the connections' own names. `${{azureml://connections/NAME/credentials/KEY}}`
+    is a secret, `/metadata/KEY` a plain field, `/target` the address; without a path (only with `whole`) it
+    is all of the connection as JSON (Azure: "access secrets from online deployment").
+
+    Raises NotFound for a field the connection has not.
+    """
+    found = ((name, _REFERENCE.fullmatch(value.strip())) for name, value in variables.items())
+    return {
+        name: _referred(by_name[reference["name"]], reference["name"], reference["path"])
+        for name, reference in found
+        if reference and (whole or reference["path"])
+    }
+
+
+def _referred(bundle: Bundle, name: str, path: str | None) -> str:
+    if not path:
+        return json.dumps({"type": bundle["type"], **bundle["configs"], **bundle["secrets"]})
+    part, _, key = path.partition("/")
+    fields = {
+        "credentials": {**bundle["secrets"], "key": bundle["secrets"].get("api_key", "")},
+        "metadata": bundle["configs"],
+        "target": {"": bundle["configs"].get("api_base") or bundle["configs"].get("base_url")},
+    }.get(part, {})
+    value = fields.get(key)
+    if not value:
+        have = ", ".join(sorted(f"credentials/{secret}" for secret in bundle["secrets"]))
+        raise NotFound(f"connection {name} has no {path}", remedy=f"It has: {have}, metadata/..., target.")
+    return str(value)
 
 
 def _read(target: LocalTarget, identity: str | None, connection: str, held: tuple[Assignment, ...]) -> Bundle:

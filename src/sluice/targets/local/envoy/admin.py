@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from sluice.errors import GatewayFailed, PortInUse
@@ -16,6 +14,7 @@ from sluice.targets.local.envoy.bootstrap import FLUSH_MS, GatewayPaths
 from sluice.targets.local.envoy.door import AUTH
 from sluice.targets.local.envoy.files import Xds, written_version
 from sluice.targets.local.envoy.routes import ROUTES
+from sluice.targets.local.unix_http import UnixConnection
 
 _STATS = {
     Xds.CLUSTERS: "cluster_manager.cds",
@@ -49,20 +48,6 @@ class Requests:
     answered_5xx: int
     overflowed: int
     timed_out: int
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 @dataclass(frozen=True)
@@ -169,7 +154,7 @@ class Admin:
             return False
 
     def _ask(self, method: str, path: str) -> tuple[int, str]:
-        connection = _SocketConnection(self.paths.admin_socket, self.timeout_s)
+        connection = UnixConnection(self.paths.admin_socket, self.timeout_s)
         try:
             connection.request(method, path)
             response = connection.getresponse()

@@ -19,15 +19,11 @@ class KeyAuth:
 
 @dataclass(frozen=True)
 class TokenAuth:
-    """Callers send `authorization: Bearer JWT`, signed with HS256, with `iss`, `aud` and `exp`.
-
-    `previous` still opens the door after `secret` was changed, until it is dropped.
-    """
+    """Callers send `authorization: Bearer JWT`, signed with HS256, with `iss`, `aud` and `exp`."""
 
     secret: bytes = field(repr=False)
     issuer: str
     audience: str
-    previous: bytes | None = field(default=None, repr=False)
 
 
 Auth = KeyAuth | TokenAuth

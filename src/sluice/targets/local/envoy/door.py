@@ -96,7 +96,7 @@ def _token_filter(auth: TokenAuth) -> Json:
         "issuer": auth.issuer,
         "audiences": [auth.audience],
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
-        "local_jwks": {"inline_string": json.dumps({"keys": _json_web_keys(auth)})},
+        "local_jwks": {"inline_string": json.dumps({"keys": [_json_web_key(auth.secret)]})},
         "require_expiration": True,
         "clock_skew_seconds": 1,
     }
@@ -105,13 +105,8 @@ def _token_filter(auth: TokenAuth) -> Json:
     return {"@type": kind, "providers": {"token": provider}, "rules": [rule]}
 
 
-def _json_web_keys(auth: TokenAuth) -> list[Json]:
-    secrets = [auth.secret, *([auth.previous] if auth.previous is not None else [])]
-    return [{"kty": "oct", "alg": "HS256", "k": _base64url(secret)} for secret in secrets]
-
-
-def _base64url(secret: bytes) -> str:
-    return base64.urlsafe_b64encode(secret).decode().rstrip("=")
+def _json_web_key(secret: bytes) -> Json:
+    return {"kty": "oct", "alg": "HS256", "k": base64.urlsafe_b64encode(secret).decode().rstrip("=")}
 
 
 def _local_replies() -> list[Json]:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from sluice.errors import SupervisorFailed
+from sluice.targets.local.files import tail, write_private
 from sluice.targets.local.processes import rpc
 from sluice.targets.local.processes.config import supervisord_ini
-from sluice.targets.local.processes.files import tail, write_private
 from sluice.targets.local.processes.identity import alive, identity_of, read_identity, send, write_identity
 from sluice.targets.local.processes.runtime import Runtime
 

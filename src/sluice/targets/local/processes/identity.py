@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.targets.local.processes.files import write_private
+from sluice.targets.local.files import write_private
 from sluice.targets.local.processes.keeper.pids import age, birth, end_session
 from sluice.targets.local.processes.keeper.waiting import Watched
 

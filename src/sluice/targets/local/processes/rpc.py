@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import xmlrpc.client
 from pathlib import Path
 from xml.parsers.expat import ExpatError
+
+from sluice.targets.local.unix_http import UnixConnection
 
 # supervisor.xmlrpc.Faults
 SHUTTING_DOWN = 6
@@ -29,24 +30,13 @@ class Refused(Exception):
         self.code = code
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 def call(path: Path, method: str, *names: str, wait: bool | None = None, timeout_s: float = 5) -> object:
     """Call a method of supervisor's RPC interface; return what it returns.
 
     `wait` is the last argument of the methods that have it: whether to answer when all is done, or at once.
     Raises Silent when there is no answer in time, Refused when the answer is a fault.
     """
-    connection = _UnixConnection(path, timeout_s)
+    connection = UnixConnection(path, timeout_s)
     try:
         arguments: tuple[str | bool, ...] = names if wait is None else (*names, wait)
         body = xmlrpc.client.dumps(arguments, f"supervisor.{method}")

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sluice.errors import SupervisorFailed
-from sluice.targets.local.processes.files import write_private, writing
-from sluice.targets.local.processes.locks import held
+from sluice.targets.local.files import locked, storage_errors, write_private
 
 LONGEST_SOCKET_PATH = 103  # bytes: sun_path holds 108 on Linux and 104 on macOS, the closing zero among them
 LONGEST_SOCKET_NAME = 48
@@ -140,9 +139,9 @@ class Runtime:
 
         Raises StorageFailed, and SupervisorFailed when the socket folder is not ours alone.
         """
-        with held(self.lock):
+        with locked(self.lock):
             for folder in (self.root, *self.folders()):
-                with writing(folder):
+                with storage_errors(folder):
                     folder.mkdir(mode=0o700, exist_ok=True)
                     folder.chmod(0o700)
             self.sockets()
@@ -199,7 +198,7 @@ def _mark(root: Path) -> str:
 
 def _make_private(folder: Path) -> None:
     if not folder.is_symlink():
-        with writing(folder):
+        with storage_errors(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():

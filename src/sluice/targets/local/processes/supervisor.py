@@ -17,12 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sluice.errors import SupervisorFailed
+from sluice.targets.local.files import locked, read_text, storage_errors, tail, try_lock, write_private
 from sluice.targets.local.processes import rpc
 from sluice.targets.local.processes.config import LAUNCHER_GRACE_S, program_ini
 from sluice.targets.local.processes.daemon import LOOK_EVERY_S, Daemon, wait_until
-from sluice.targets.local.processes.files import read_text, tail, write_private, writing
 from sluice.targets.local.processes.identity import ProcessIdentity, alive, read_identity, send, terminate
-from sluice.targets.local.processes.locks import held, try_lock
 from sluice.targets.local.processes.program import Program, ProgramState, document, secrets_document, state_of
 from sluice.targets.local.processes.runtime import ProgramFiles, Runtime
 
@@ -37,6 +36,10 @@ class Supervisor:
     def __init__(self, root: Path) -> None:
         self.runtime = Runtime(root.absolute())
         self._daemon = Daemon(self.runtime)
+
+    def alive(self) -> bool:
+        """Tell whether the supervisor runs; without it, nobody keeps the launchers."""
+        return self._daemon.lives()
 
     def ensure(self) -> None:
         """Start the supervisor unless it runs; programs that run go on, those that died start again.
@@ -53,7 +56,7 @@ class Supervisor:
         Raises SupervisorFailed, StorageFailed.
         """
         files = self.runtime.program(program.name)
-        with held(self.runtime.program_lock(program.name)):
+        with locked(self.runtime.program_lock(program.name)):
             if not _is_current(files, program):
                 self._remove(files)
             with self.runtime.locked():
@@ -69,7 +72,7 @@ class Supervisor:
         if not self.runtime.locks_folder.exists():
             return
         lock = self.runtime.program_lock(name)
-        with held(lock):
+        with locked(lock):
             self._remove(self.runtime.program(name))
             lock.unlink(missing_ok=True)
 
@@ -178,7 +181,7 @@ def _is_current(files: ProgramFiles, program: Program) -> bool:
 
 def _write(files: ProgramFiles, program: Program) -> None:
     """Write a program's files, the supervisor's last: all is in place once it looks."""
-    with writing(files.folder):
+    with storage_errors(files.folder):
         files.folder.mkdir(mode=0o700, exist_ok=True)
         files.lock.touch(mode=0o600)
     write_private(files.secrets, secrets_document(program))

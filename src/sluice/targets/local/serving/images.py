@@ -40,7 +40,7 @@ def _known_image(image: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"adds": (), **known}
     raise Unsupported(
         f"image {image} is not a serving image that this machine can rebuild from packages",
-        remedy="Set runtime: docker to run the image itself, or name one of: "
+        remedy="Running the image itself (runtime: docker) is not there yet; name one of: "
         + ", ".join(known["repository"] for known in table["images"])
         + ".",
     )
