@@ -17,6 +17,24 @@ def test_up_answers_and_changes_nothing_the_second_time(shared: Project) -> None
     assert "nothing to change" in shared.must("up", "--yes")
 
 
+def test_without_traffic_in_any_file_the_live_weights_are_left_alone(shared: Project) -> None:
+    text = (shared.root / "endpoints/qa/endpoint.yaml").read_text()
+    shared.write("endpoints/qa/endpoint.yaml", text.split("traffic:")[0])
+    shared.must("up", "--yes")
+    assert shared.status()["traffic"] == {"blue": 100, "green": 0}
+    assert shared.call("preview", "--expect-no-changes").returncode == 0
+
+    blue = (shared.root / "endpoints/qa/blue.yaml").read_text()
+    (shared.root / "endpoints/qa/blue.yaml").unlink()
+    refused = shared.call("preview")
+    assert refused.returncode == 1
+    assert "deployment blue of endpoint question-answering has 100 % of the traffic" in refused.stderr
+
+    shared.write("endpoints/qa/blue.yaml", blue)
+    shared.write("endpoints/qa/endpoint.yaml", text)
+    shared.must("up", "--yes")
+
+
 def test_plain_pulumi_sees_the_same(shared: Project) -> None:
     preview = pulumi(shared, "preview", "--expect-no-changes", "--stack", "dev")
     assert preview.returncode == 0, preview.stdout + preview.stderr
@@ -34,24 +52,6 @@ def test_the_switch_to_green_and_back_loses_no_request(shared: Project) -> None:
 
     assert load.failed == []
     assert set(load.answered) == {"blue", "green"}
-
-
-def test_without_traffic_in_any_file_the_live_weights_are_left_alone(shared: Project) -> None:
-    text = (shared.root / "endpoints/qa/endpoint.yaml").read_text()
-    shared.write("endpoints/qa/endpoint.yaml", text.split("traffic:")[0])
-    shared.must("up", "--yes")
-    assert shared.status()["traffic"] == {"blue": 100, "green": 0}
-    assert shared.call("preview", "--expect-no-changes").returncode == 0
-
-    blue = (shared.root / "endpoints/qa/blue.yaml").read_text()
-    (shared.root / "endpoints/qa/blue.yaml").unlink()
-    refused = shared.call("preview")
-    assert refused.returncode == 1
-    assert "deployment blue of endpoint question-answering has 100 % of the traffic" in refused.stderr
-
-    shared.write("endpoints/qa/blue.yaml", blue)
-    shared.write("endpoints/qa/endpoint.yaml", text)
-    shared.must("up", "--yes")
 
 
 def test_a_changed_deployment_is_swapped_under_load(shared: Project) -> None:
