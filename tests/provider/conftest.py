@@ -40,7 +40,7 @@ def serve(tmp_path: Path, engine: tuple[Engine, str]) -> Iterator[Serve]:
         opened: list[grpc.Channel] = []
 
         def one(handlers: Mapping[str, Handler]) -> Plugin:
-            provider = SluiceProvider(handlers, EngineLog(address), tmp_path)
+            provider = SluiceProvider(lambda: handlers, EngineLog(address), tmp_path)
             port = loop.serve(Servicer([address], VERSION, provider, engine_address=address))
             opened.append(grpc.insecure_channel(f"127.0.0.1:{port}"))
             return Plugin(provider_pb2_grpc.ResourceProviderStub(opened[-1]), tmp_path, ear)

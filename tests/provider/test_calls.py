@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -201,8 +201,16 @@ def test_progress_goes_to_the_resources_own_line(serve: Any) -> None:
     assert plugin.engine.lines == [(plugin.urn("Thing"), "working", True)]
 
 
-def test_one_that_waits_holds_up_no_other(serve: Any) -> None:
-    held, ready = Held(), Ready()
+@pytest.fixture
+def held() -> Iterator[Held]:
+    """Whatever happened to the test, nothing of it waits on."""
+    handler = Held()
+    yield handler
+    handler.let_go.set()
+
+
+def test_one_that_waits_holds_up_no_other(serve: Any, held: Held) -> None:
+    ready = Ready()
     plugin = serve({"Held": held, "Ready": ready})
     with ThreadPoolExecutor(40) as pool:
         waiting = [pool.submit(plugin.create, "Held", {"name": str(number)}) for number in range(40)]
@@ -214,8 +222,7 @@ def test_one_that_waits_holds_up_no_other(serve: Any) -> None:
         assert [one.result(SECONDS)[0] for one in waiting] == ["one"] * 40
 
 
-def test_cancelling_reaches_what_is_under_way(serve: Any) -> None:
-    held = Held()
+def test_cancelling_reaches_what_is_under_way(serve: Any, held: Held) -> None:
     plugin = serve({"Held": held})
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(plugin.create, "Held", {"name": "one"})

@@ -28,7 +28,6 @@ from sluice.project import find_project
 from sluice_infra.provider.differ import compare
 from sluice_infra.provider.engine_log import EngineLog
 from sluice_infra.provider.handler import Context, Handler, PartlyFailed
-from sluice_infra.provider.resources import HANDLERS
 from sluice_infra.provider.servicer import Servicer
 from sluice_infra.provider.values import UNKNOWN, Plain, has_unknown, to_plain, to_wire
 
@@ -41,7 +40,7 @@ T = TypeVar("T")
 class SluiceProvider(api.Provider):
     """Dispatches each call to the handler of its resource type."""
 
-    def __init__(self, handlers: Mapping[str, Handler], log: EngineLog, root: Path) -> None:
+    def __init__(self, handlers: Callable[[], Mapping[str, Handler]], log: EngineLog, root: Path) -> None:
         self._handlers = handlers
         self._log = log
         self._root = root
@@ -51,7 +50,7 @@ class SluiceProvider(api.Provider):
     async def get_schema(self, request: api.GetSchemaRequest) -> api.GetSchemaResponse:
         """Return the little schema the engine asks for: names only, programs use our own classes."""
         del request
-        resources: dict[str, Any] = {f"sluice:index:{name}": {} for name in self._handlers}
+        resources: dict[str, Any] = {f"sluice:index:{name}": {} for name in self._handlers()}
         return api.GetSchemaResponse(json.dumps({"name": "sluice", "version": VERSION, "resources": resources}))
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
@@ -130,7 +129,7 @@ class SluiceProvider(api.Provider):
         return self._handler(urn)
 
     def _handler(self, urn: str) -> Handler:
-        return self._handlers[urn.split("::")[2].rsplit("$", maxsplit=1)[-1].rpartition(":")[2]]
+        return self._handlers()[urn.split("::")[2].rsplit("$", maxsplit=1)[-1].rpartition(":")[2]]
 
     def _inputs(self, urn: str, properties: Mapping[str, PropertyValue]) -> Plain:
         plain = to_plain(properties)
@@ -151,7 +150,7 @@ async def _serve(arguments: list[str]) -> None:
     parent = os.getppid()  # asked first: should it die right here, the line below that tells the port fails
     address = next(argument for argument in arguments if not argument.startswith("-"))
     log = EngineLog(address)
-    provider = SluiceProvider(HANDLERS, log, find_project(Path.cwd()))
+    provider = SluiceProvider(_handlers, log, find_project(Path.cwd()))
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     servicer = Servicer(arguments, VERSION, provider, engine_address=address)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
@@ -160,6 +159,13 @@ async def _serve(arguments: list[str]) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await _engine_gone(parent)
+
+
+def _handlers() -> Mapping[str, Handler]:
+    """Return the handlers, imported late: of the two plugins the engine starts for an update, one never needs them."""
+    from sluice_infra.provider.resources import HANDLERS
+
+    return HANDLERS
 
 
 async def _engine_gone(parent: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
@@ -40,6 +42,8 @@ def _tidy(stack: str) -> None:
         return
     target.supervisor.stop_if_idle()
     remove_tree(target.paths.root)
+    with suppress(OSError):  # another stack is in it
+        target.paths.root.parent.rmdir()
     kept = runner(stack).forget(("sluice:traffic", "sluice:mirrorTraffic"))
     if kept:
         note(f"kept the stack's configuration: {', '.join(kept)}")

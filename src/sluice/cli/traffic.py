@@ -21,12 +21,15 @@ from sluice.cli.common import (
 from sluice.cli.engine_run import run, runner
 from sluice.report import say, say_json, table
 
+OVERRIDE = "sluice:traffic"
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(help="Show or set the weights of an endpoint.", no_args_is_help=True)
     group.command("show")(show)
     group.command("set")(set_weights)
+    group.command("reset")(reset)
     app.add_typer(group, name="traffic")
 
 
@@ -70,6 +73,23 @@ def set_weights(
     return 0
 
 
+def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes = False) -> int:
+    """Forget weights that were set by hand: back to those of the specifications, by one `up`.
+
+    Example: sluice traffic reset --stack dev --yes
+    """
+    name = chosen_endpoint(local_target(stack), endpoint).name
+    if not confirm(f"Give {name} the weights of its specification?", yes=yes):
+        return 1
+    if not runner(stack).set_object(OVERRIDE, name, None):
+        say(f"{name} has no weights set by hand")
+        return 0
+    run(stack, "up")
+    live = chosen_endpoint(local_target(stack), name).routing.weights
+    say(" ".join(f"{deployment}={weight}" for deployment, weight in live.items()))
+    return 0
+
+
 def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: str) -> None:
     """Raise TrafficRefused for weights that can't be, before anything is written."""
     from sluice.traffic.weights import check_weights
@@ -79,9 +99,7 @@ def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: 
 
 def write_override(stack: str, endpoint: str, weights: Mapping[str, int]) -> None:
     """Write the stack's override of an endpoint's weights into its configuration."""
-    import json
-
-    runner(stack).set_object("sluice:traffic", endpoint, json.dumps(dict(weights)))
+    runner(stack).set_object(OVERRIDE, endpoint, dict(weights))
 
 
 def write_all_traffic(stack: str, endpoint: str | None, deployment: str) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import runpy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,14 +88,20 @@ class StackRunner:
         self._interruptible(lambda: _run_verb(stack, verb, follow, expect_no_changes), outcome)
         return outcome
 
-    def set_object(self, key: str, name: str, value: str) -> None:
-        """Set `name` in the object under configuration `key` to a JSON value."""
+    def set_object(self, key: str, name: str, value: Mapping[str, Any] | None) -> bool:
+        """Set `name` in the object under configuration `key`, or take it out (None); tell whether that changed it."""
         self.home.prepare()
         workspace = self._stack().workspace
         known = workspace.get_all_config(self.stack)
         current = json.loads(known[key].value) if key in known else {}
-        text = json.dumps({**current, name: json.loads(value)})
-        workspace.set_config(self.stack, key, automation.ConfigValue(text))
+        wanted = {k: v for k, v in {**current, name: value}.items() if v is not None}
+        if wanted == current:
+            return False
+        if wanted:
+            workspace.set_config(self.stack, key, automation.ConfigValue(json.dumps(wanted)))
+        else:
+            workspace.remove_config(self.stack, key)
+        return True
 
     def forget(self, keys: Sequence[str]) -> list[str]:
         """Drop these configuration keys; return the keys that are left.

@@ -50,8 +50,11 @@ def test_the_switch_to_green_and_back_loses_no_request(shared: Project) -> None:
         for weights in (("blue=0", "green=100"), ("blue=100", "green=0")):
             shared.must("traffic", "set", *weights, "--yes")
 
+        assert "blue=100" in shared.must("traffic", "reset", "--yes")
+
     assert load.failed == []
     assert set(load.answered) == {"blue", "green"}
+    assert "no weights set by hand" in shared.must("traffic", "reset", "--yes")
 
 
 def test_a_changed_deployment_is_swapped_under_load(shared: Project) -> None:

@@ -55,10 +55,10 @@ def wait_ready(target: LocalTarget, wish: Wish, fresh: tuple[Replica, ...], kept
     waiting = [*fresh, *kept]
     while waiting:
         _refuse_interrupted(target)
-        _refuse_ended(target, wish, [replica for replica in waiting if replica in fresh])
+        _refuse_ended(target, [replica for replica in waiting if replica in fresh])
         waiting = [replica for replica in waiting if not ready(replica.port, health, probe.timeout)]
         if waiting and time.monotonic() > deadline:
-            raise _failure(target, wish, waiting[0], f"was not ready within {allowed} s")
+            raise _failure(target, waiting[0], f"was not ready within {allowed} s")
         target.report(f"{total - len(waiting)} of {total} replicas ready")
         time.sleep(POLL_S if waiting else 0)
 
@@ -166,18 +166,18 @@ def _refuse_interrupted(target: LocalTarget) -> None:
         raise Interrupted("stopped before the new replicas were ready; what served before still serves")
 
 
-def _refuse_ended(target: LocalTarget, wish: Wish, waiting: list[Replica]) -> None:
+def _refuse_ended(target: LocalTarget, waiting: list[Replica]) -> None:
     states = {program.name: program for program in target.supervisor.programs()}
     for replica in waiting:
         program = states.get(replica.program)
         if program is not None and program.restarts:
-            raise _failure(target, wish, replica, "ended while it started")
+            raise _failure(target, replica, "ended while it started")
 
 
-def _failure(target: LocalTarget, wish: Wish, replica: Replica, what: str) -> DeploymentFailed:
+def _failure(target: LocalTarget, replica: Replica, what: str) -> DeploymentFailed:
     lines = target.supervisor.log_tail(replica.program, LOG_LINES)
     return DeploymentFailed(
-        f"deployment {wish.title}: replica {replica.program} {what}; its last log lines:",
+        f"replica {replica.program} {what}; its last log lines:",
         details="\n".join(lines) or "(it wrote nothing)",
         remedy="What served before still serves. Mend the model or its environment and run again.",
     )
