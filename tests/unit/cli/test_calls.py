@@ -30,6 +30,7 @@ ABOUT_A_PROJECT = [
     ("invoke", "{}"),
     ("traffic", "show"),
     ("traffic", "set", "blue=100", "--yes"),
+    ("traffic", "reset", "--yes"),
     ("keys", "show"),
     ("keys", "regenerate", "primary", "--yes"),
     ("model", "list"),
@@ -42,6 +43,7 @@ ABOUT_AN_ENDPOINT = [
     ("invoke", "{}"),
     ("traffic", "show"),
     ("traffic", "set", "blue=100", "--yes"),
+    ("traffic", "reset", "--yes"),
     ("keys", "show"),
     ("keys", "regenerate", "primary", "--yes"),
 ]
