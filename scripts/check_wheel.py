@@ -21,6 +21,7 @@ def main() -> int:
         if missing:
             sys.stderr.write(f"the wheel lacks: {', '.join(sorted(missing))}\n")
             return 1
+        validate(wheel, Path(folder) / "core")
         start(wheel, Path(folder) / "venv")
     sys.stdout.write("the wheel is whole and deploys the example outside the tree\n")
     return 0
@@ -40,6 +41,16 @@ def expected() -> set[str]:
         for file in (ROOT / room).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
+
+
+def validate(wheel: Path, venv: Path) -> None:
+    """Install the wheel alone, with its core dependencies only: that is enough to validate."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    run(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
+    pins = str(ROOT / "requirements" / "runtime.txt")
+    run(uv, "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), "--constraint", pins, str(wheel))
+    blue = ROOT / "examples" / "question-answering" / "endpoints" / "qa" / "blue.yaml"
+    run(str(venv / "bin" / "sluice"), "validate", str(blue), folder=venv)
 
 
 def start(wheel: Path, venv: Path) -> None:
