@@ -92,8 +92,8 @@ class StackRunner:
         """Set `name` in the object under configuration `key`, or take it out (None); tell whether that changed it."""
         self.home.prepare()
         workspace = self._stack().workspace
-        known = workspace.get_all_config(self.stack)
-        current = json.loads(known[key].value) if key in known else {}
+        said = self._config().get(key, {})
+        current = json.loads(said) if isinstance(said, str) else dict(said)
         wanted = {k: v for k, v in {**current, name: value}.items() if v is not None}
         if wanted == current:
             return False
@@ -110,7 +110,7 @@ class StackRunner:
         the project's folder for Pulumi once it holds no other stack.
         """
         workspace = self._stack().workspace
-        known = workspace.get_all_config(self.stack)
+        known = self._config()
         for key in known.keys() & set(keys):
             workspace.remove_config(self.stack, key)
         left = sorted(known.keys() - set(keys))
@@ -118,6 +118,15 @@ class StackRunner:
             workspace.remove_stack(self.stack)
             self.home.remove_if_empty()
         return left
+
+    def _config(self) -> dict[str, Any]:
+        """Read the stack's configuration as it is written, secrets encrypted: asking Pulumi costs a process."""
+        folder = self.root / str(self._project.get("stackConfigDir", "."))
+        try:
+            written = yaml.safe_load((folder / f"Pulumi.{self.stack}.yaml").read_text())
+        except FileNotFoundError:
+            return {}
+        return dict((written or {}).get("config") or {})
 
     def _interruptible(self, work: Callable[[], None], outcome: Outcome) -> None:
         """Run `work` in a thread, so that Ctrl-C finds this one free to pass it on."""
