@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from sluice.errors import SluiceError, TrafficRefused, Unsupported
+from sluice.errors import SluiceError, SpecError, TrafficRefused, Unsupported
 from sluice.plan.graph import Graph
 from sluice.plan.local import Goal, plan_local
 from sluice.spec.load import check, load_specs, raise_errors
@@ -42,7 +42,30 @@ def _plan(root: Path, stack: str) -> Graph:
         if diagnostic.severity == "warning":
             pulumi.log.warn(f"{diagnostic.at}: {diagnostic.message}")
     check(specs)
+    if not specs.endpoints:
+        raise SpecError(
+            f"stack {stack} has no endpoint in any specification; all it has here would be taken away",
+            remedy="Check the places in `specs` of the stack's settings; to take it down: sluice down",
+            at=settings.at,
+        )
+    _warn_of_overrides(specs, written, settings)
     return plan_local(specs, goals_of(specs, settings), settings.port)
+
+
+def _warn_of_overrides(specs: SpecSet, written: StackSettings, settings: StackSettings) -> None:
+    """Say where weights set by hand stand in front of those that a reviewer reads."""
+    for name, endpoint in specs.endpoints.items():
+        by_hand = settings.traffic.get(name)
+        said = written.traffic.get(name, endpoint.traffic)
+        if said is None or by_hand is None or by_hand == written.traffic.get(name):
+            continue
+        live = {deployment: weight for deployment, weight in by_hand.items() if weight}
+        if live != {deployment: weight for deployment, weight in said.items() if weight}:
+            weights = " ".join(f"{deployment}={weight}" for deployment, weight in sorted(live.items())) or "none"
+            pulumi.log.warn(
+                f"{endpoint.at.path}: the weights set by hand ({weights}) stand before those of {name}'s"
+                f" specification; go back to these: sluice traffic reset --endpoint {name}"
+            )
 
 
 def _refuse_what_is_not_there(settings: StackSettings) -> None:

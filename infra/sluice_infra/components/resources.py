@@ -84,8 +84,9 @@ def _from_environment(reference: SecretReference) -> pulumi.Output[str] | None:
 
 
 def _missing(reference: SecretReference) -> SecretMissing:
+    into = f"pulumi config set --stack {pulumi.get_stack()} --secret {reference.name}"
     how = {
-        SecretScheme.CONFIG: f"Set it: pulumi config set --secret {reference.name}",
+        SecretScheme.CONFIG: f'Set it: eval "$(sluice shell-env)"; {into}',
         SecretScheme.ENV: f"Set it: export {reference.name}=...",
     }
     message = f"${{{reference.scheme}:{reference.name}}} is not set"

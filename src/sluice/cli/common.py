@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +34,27 @@ def local_target(stack: str) -> LocalTarget:
     """Return the local target of a stack of this project."""
     from sluice.targets.local.target import LocalTarget
 
-    return LocalTarget.of(project(), stack)
+    root = project()
+    refuse_unknown_stack(root, stack)
+    return LocalTarget.of(root, stack)
+
+
+def refuse_unknown_stack(root: Path, stack: str) -> None:
+    """Raise UsageError for a stack that has no folder where others have one: it would be made, and be empty."""
+    refuse_stack_name(stack)
+    folder = root / "stacks"
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if known and stack not in known and not (folder / f"Pulumi.{stack}.yaml").exists():
+        raise UsageError(
+            f"stack {stack} has no folder stacks/{stack}; found: {', '.join(known)}",
+            remedy=f"Name one of them, or make it: mkdir stacks/{stack}",
+        )
+
+
+def refuse_stack_name(stack: str) -> None:
+    """Raise UsageError for a name that Pulumi would not take as a stack's."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", stack):
+        raise UsageError(f"{stack!r} can't name a stack", remedy="Use letters, digits, `-`, `_` and `.`")
 
 
 def chosen_endpoint(target: LocalTarget, name: str | None) -> EndpointState:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sluice.cli.common import project
-from sluice.errors import UsageError
+from sluice.cli.common import project, refuse_unknown_stack
 from sluice.report import Progress, note
 
 if TYPE_CHECKING:
@@ -42,17 +40,6 @@ def runner(stack: str) -> StackRunner:
     root = project()
     refuse_unknown_stack(root, stack)
     return StackRunner(root, stack, ensure_engine(note))
-
-
-def refuse_unknown_stack(root: Path, stack: str) -> None:
-    """Raise UsageError for a stack that has no folder where others have one: it would be made, and be empty."""
-    folder = root / "stacks"
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if known and stack not in known and not (folder / f"Pulumi.{stack}.yaml").exists():
-        raise UsageError(
-            f"stack {stack} has no folder stacks/{stack}; found: {', '.join(known)}",
-            remedy=f"Name one of them, or make it: mkdir stacks/{stack}",
-        )
 
 
 def run(stack: str, verb: Verb, *, expect_no_changes: bool = False) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from sluice.cli.common import refuse_stack_name
 from sluice.errors import StorageFailed, UsageError
 from sluice.report import say
 
@@ -34,26 +35,29 @@ def init(
 
     Examples: sluice init | sluice init my-repository --name answers --stack dev
     """
+    refuse_stack_name(stack)
     root = folder.resolve()
     if not root.is_dir():
         raise UsageError(f"{folder}: no such folder", remedy=f"Make it first: mkdir -p {folder}")
+    found = found_specs(root)
     try:
-        made = [path for path, text in _contents(root, name, stack).items() if _write(root / path, text)]
+        made = [path for path, text in _contents(root, name, stack, found).items() if _write(root / path, text)]
         _ignore(root / ".gitignore")
     except OSError as error:
         raise StorageFailed(f"{root}: can't be written ({error.strerror})", remedy="Give yourself access.") from None
+    say(f"found {len(found)} specifications{':' * bool(found)} {' '.join(map(str, found[:12]))}".rstrip())
     for path in made:
         say(f"wrote {path}")
     say(f"next: sluice validate, then: sluice up --stack {stack}")
     return 0
 
 
-def _contents(root: Path, name: str | None, stack: str) -> dict[str, str]:
+def _contents(root: Path, name: str | None, stack: str, found: list[PurePosixPath]) -> dict[str, str]:
     project = re.sub(r"[^A-Za-z0-9_.-]+", "-", name or root.name) or "project"
     return {
         "Pulumi.yaml": _template("Pulumi.yaml.txt").replace("NAME", _as_text(project)),
         "infra/__main__.py": _template("main.py.txt"),
-        f"stacks/{stack}/stack.yaml": settings(stack, patterns_for(found_specs(root))),
+        f"stacks/{stack}/stack.yaml": settings(stack, patterns_for(found)),
     }
 
 

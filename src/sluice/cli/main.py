@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -24,16 +25,30 @@ from sluice.cli import (
     validate,
 )
 from sluice.errors import SluiceError
-from sluice.report import note
+from sluice.report import note, say
 
 app = typer.Typer(
     name="sluice",
-    help="Release ML and LLM endpoints from Azure-ML-style YAML.\n\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 the call is wrong, 3 paused or inconclusive, 130 interrupted.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Release ML and LLM endpoints from Azure-ML-style YAML.
+
+    Exit codes: 0 done, 1 refused or failed, 2 the call is wrong, 3 paused or inconclusive, 130 interrupted.
+    """
+    if version:
+        from importlib.metadata import version as version_of
+
+        say(f"sluice {version_of('sluice')}")
+        raise typer.Exit
+
+
 for module in (init, validate, preview, up, down, status, invoke, logs, token, doctor, shell_env):
     module.register(app)
 for group in (traffic, keys, model):
@@ -47,6 +62,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one call and return its exit status; a user's mistake never shows a traceback."""
+    arguments = arguments or ["--help"]
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="sluice", standalone_mode=False)
     except SluiceError as error:

@@ -47,10 +47,10 @@ def describe(target: LocalTarget, state: EndpointState) -> dict[str, Any]:
         "name": state.name,
         "url": f"http://127.0.0.1:{state.port}/score",
         "auth_mode": state.auth_mode,
-        "traffic": dict(state.routing.weights),
+        "traffic": dict(sorted(state.routing.weights.items())),
         "mirror_traffic": dict(state.routing.mirror),
         "gateway": {**_program(gateway), "incidents": _incidents(target, state)},
-        "deployments": [_deployment(state, name, programs) for name in state.deployments],
+        "deployments": [_deployment(state, name, programs) for name in sorted(state.deployments)],
     }
 
 

@@ -42,7 +42,10 @@ def show(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: J
     if as_json:
         say_json({"traffic": dict(routing.weights), "mirror_traffic": dict(routing.mirror)})
     else:
-        rows = [(name, f"{weight} %", f"{routing.mirror.get(name, 0)} %") for name, weight in routing.weights.items()]
+        rows = [
+            (name, f"{weight} %", f"{routing.mirror.get(name, 0)} %")
+            for name, weight in sorted(routing.weights.items())
+        ]
         say(table(("deployment", "weight", "mirror"), rows))
     return 0
 
@@ -69,7 +72,7 @@ def set_weights(
     write_override(stack, state.name, wanted)
     run(stack, "up")
     live = chosen_endpoint(local_target(stack), state.name).routing.weights
-    say(" ".join(f"{name}={weight}" for name, weight in live.items()))
+    say(" ".join(f"{name}={weight}" for name, weight in sorted(live.items())))
     return 0
 
 
@@ -86,7 +89,7 @@ def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes 
         return 0
     run(stack, "up")
     live = chosen_endpoint(local_target(stack), name).routing.weights
-    say(" ".join(f"{deployment}={weight}" for deployment, weight in live.items()))
+    say(" ".join(f"{deployment}={weight}" for deployment, weight in sorted(live.items())))
     return 0
 
 

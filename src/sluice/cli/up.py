@@ -49,7 +49,7 @@ def _tell(stack: str, changed: int) -> None:
 
     say(f"{changed} changed" if changed else "nothing to change")
     for state in endpoints_of(local_target(stack).paths):
-        weights = " ".join(f"{name}={weight}" for name, weight in state.routing.weights.items())
+        weights = " ".join(f"{name}={weight}" for name, weight in sorted(state.routing.weights.items()))
         say(f"{state.name}  http://127.0.0.1:{state.port}/score  {weights}")
         if state.deployments and not any(state.routing.weights.values()):
             first = next(iter(state.deployments))

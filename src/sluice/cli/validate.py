@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluice.cli.common import DEFAULT_STACK, Json, Stack, project
+from sluice.cli.common import DEFAULT_STACK, Json, Stack, project, refuse_unknown_stack
+from sluice.errors import SluiceError
 from sluice.report import say, say_json
 
 if TYPE_CHECKING:
-    from sluice.spec.models import Diagnostic
+    from collections.abc import Iterator
+
+    from sluice.errors import Mark
+    from sluice.spec.models import Diagnostic, SpecSet
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +49,17 @@ def validate(
 def _of_files(files: list[Path]) -> tuple[Diagnostic, ...]:
     from sluice.spec.load import validate_files
 
-    return validate_files(Path.cwd(), files)
+    return validate_files(Path.cwd(), [one for file in files for one in _expanded(file)])
+
+
+def _expanded(path: Path) -> list[Path]:
+    """Return the specifications in a folder; a file stands for itself."""
+    from sluice.spec.documents import gather
+
+    if not path.is_dir():
+        return [path]
+    found = gather(path.resolve(), ["**/*.yml", "**/*.yaml"])
+    return [path / document.node.at.path for document in found.documents]
 
 
 def _of_stack(stack: str) -> tuple[Diagnostic, ...]:
@@ -53,9 +67,29 @@ def _of_stack(stack: str) -> tuple[Diagnostic, ...]:
     from sluice.spec.settings import load_settings, settings_findings
 
     root = project()
+    refuse_unknown_stack(root, stack)
     settings = load_settings(root, stack)
     specs = load_specs(root, settings.specs, stack)
-    return (*specs.diagnostics, *settings_findings(settings, specs))
+    found = (*specs.diagnostics, *settings_findings(settings, specs))
+    wrong = any(finding.severity == "error" for finding in found)
+    return found if wrong or settings.target != "local" else (*found, *_of_plan(specs, settings.at))
+
+
+def _of_plan(specs: SpecSet, at: Mark) -> Iterator[Diagnostic]:
+    """Yield what would stop a deployment to this machine, although each file is right by itself."""
+    from sluice.plan.local import plan_local
+    from sluice.plan.servers import ServerKind
+    from sluice.spec.findings import error_at
+    from sluice.targets.local.serving.images import requirements
+
+    if not specs.endpoints:
+        yield error_at(at, "no endpoint in any specification of this stack", "Check `specs` of the stack.", "specs")
+    try:
+        for planned in plan_local(specs, {}, {}).of("Environment"):
+            image, own = planned.properties["image"], planned.properties["requirements"]
+            requirements(image, ServerKind(str(planned.properties["server"])), own)  # type: ignore[arg-type]
+    except SluiceError as error:
+        yield error_at(error.at or at, error.message, error.remedy, error.code)
 
 
 def _plain(finding: Diagnostic) -> dict[str, object]:

@@ -12,6 +12,8 @@ from pulumi.automation.errors import CommandError
 from sluice.errors import Busy, EngineFailed, SluiceError
 
 _LABELS = re.compile(r"^(error: |warning: |an unhandled error occurred: )+")
+# What Pulumi says before the reason that a provider's check gave.
+_CHECKED = re.compile(r"sluice:index:\w+ resource '[^']+'(: property \S+ value \{.*?\})? has a problem: ")
 _COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
@@ -45,7 +47,7 @@ class Outcome:
 
 def plain_text(message: str) -> str:
     """Return an engine's message without its colour marks and labels."""
-    return _LABELS.sub("", _COLOUR.sub("", message).strip())
+    return _CHECKED.sub("", _LABELS.sub("", _COLOUR.sub("", message).strip()))
 
 
 def title(urn: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sluice.errors import Mark, SpecError, SpecFileError
-from sluice.spec.findings import error_at, warning_at
+from sluice.spec.findings import error_at
 from sluice.spec.kinds import Kind, detect
 from sluice.spec.merge import merged
 from sluice.spec.models import Diagnostic
@@ -64,7 +64,9 @@ def gather(root: Path, patterns: Sequence[str] | None) -> Gathered:
     for pattern in patterns or DEFAULT_PATTERNS:
         matched = _matches(root, pattern)
         if patterns and not matched:
-            findings.append(warning_at(Mark(pattern), "no file matches this pattern", "Check `specs` of the stack."))
+            findings.append(
+                error_at(Mark(pattern), "no file matches this pattern of `specs`", "Correct or remove it.", "specs")
+            )
         paths |= dict.fromkeys(matched)
     documents: list[Document] = []
     for path in paths:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sluice.errors import Mark, SpecError
+from sluice.errors import Mark, SpecError, SpecFileError
 from sluice.spec.build import build_access, build_deployment, build_endpoint
 from sluice.spec.build_assets import build_environment, build_model
 from sluice.spec.build_connection import build_connection
@@ -39,7 +39,9 @@ def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | N
     unique, repeated = _unique([one for one in checked if one.readable])
     world, content_findings = _with_contents(_world(root, unique, checked))
     findings = [finding for one in checked for finding in one.diagnostics]
-    findings += [*found.diagnostics, *repeated, *content_findings, *across_findings(world)]
+    findings += [*found.diagnostics, *repeated, *content_findings]
+    if not any(finding.code == SpecFileError.code for finding in found.diagnostics):
+        findings += across_findings(world)  # what a file that can't be read says, the others may lean on
     return _spec_set(world, findings)
 
 

@@ -82,7 +82,7 @@ def test_every_option_is_explained(option: Any) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("status", "--nonsense"), ("traffic",), ("keys", "regenerate", "third"), ("logs", "-n", "-1")],
+    [("nonsense",), ("status", "--nonsense"), ("traffic",), ("keys", "regenerate", "third"), ("logs", "-n", "-1")],
     ids=spaced,
 )
 def test_a_call_that_is_wrong_ends_with_2(call: Call, arguments: tuple[str, ...]) -> None:
@@ -213,3 +213,13 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sys.stdout", Interrupting())
     assert run(["status"]) == 130
+
+
+def test_without_arguments_the_help_is_shown(call: Call) -> None:
+    said = call()
+    assert (said.status, said.err) == (0, "")
+    assert "Usage: sluice" in said.out
+
+
+def test_the_version_is_told(call: Call) -> None:
+    assert call("--version").out.startswith("sluice ")

@@ -91,7 +91,7 @@ def test_patterns_are_the_users(project: Project) -> None:
 
     assert set(load_specs(root, ["ml/**/*.yml"]).endpoints) == {"chat"}
     assert set(load_specs(root, ["ml/**"]).endpoints) == {"chat"}
-    assert [one.severity for one in load_specs(root, ["nowhere/*.yaml"]).diagnostics] == ["warning"]
+    assert [one.severity for one in load_specs(root, ["nowhere/*.yaml"]).diagnostics] == ["error"]
 
 
 def test_a_file_that_two_patterns_match_is_read_once(project: Project) -> None:

@@ -81,5 +81,5 @@ def refuse_other_content(existing: Record | None, wanted: Record) -> None:
     raise ImmutableModel(
         f"model {wanted['name']} version {wanted['version']} is registered with content"
         f" {existing['contentHash'][:12]}; the files at {wanted['path']} are {wanted['contentHash'][:12]}",
-        remedy="A version never changes: give the model a new version.",
+        remedy="A version never changes: give the model a new version, there and where deployments name it.",
     )

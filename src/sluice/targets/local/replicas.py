@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from sluice.targets.local.wish import Wish
 # Enough for the chain of tracebacks with which the inference servers report a script that fails.
 LOG_LINES = 40
 POLL_S = 0.05
+_ERROR = re.compile(r"\b[A-Z]\w*(Error|Exception|Granted|NotFound)\b: .+")
+_CONTENT = re.compile(r"/contents/([0-9a-f]{64})")
 
 
 def start(
@@ -175,9 +178,27 @@ def _refuse_ended(target: LocalTarget, waiting: list[Replica]) -> None:
 
 
 def _failure(target: LocalTarget, replica: Replica, what: str) -> DeploymentFailed:
-    lines = target.supervisor.log_tail(replica.program, LOG_LINES)
+    lines = [_by_name(target, line) for line in target.supervisor.log_tail(replica.program, LOG_LINES)]
+    endpoint, name, _ = replica.program.split(".")
+    state = target.endpoint(endpoint).load()
+    serves = "What served before still serves. " if state and name in state.deployments else ""
+    why = cause(lines)
     return DeploymentFailed(
-        f"replica {replica.program} {what}; its last log lines:",
+        f"replica {replica.program} {what}{f': {why}' if why else ''}; its last log lines:",
         details="\n".join(lines) or "(it wrote nothing)",
-        remedy="What served before still serves. Mend the model or its environment and run again.",
+        remedy=f"{serves}Mend the model or its environment and run again.",
     )
+
+
+def cause(lines: Sequence[str]) -> str:
+    """Return the last line that names an error of Python's, without what stands before it; nothing if none does."""
+    found = (_ERROR.search(line) for line in reversed(lines))
+    return next((match[0].strip() for match in found if match), "")
+
+
+def _by_name(target: LocalTarget, line: str) -> str:
+    """Return a log line with the user's path in place of where a model's files are kept."""
+    found = _CONTENT.search(line)
+    records = target.models.versions.values() if found else ()
+    path = next((record["path"] for record in records if found and record["contentHash"] == found[1]), None)
+    return line.replace(str(target.models.content(found[1])), path) if found and path else line

@@ -165,7 +165,9 @@ def _mirror(deployments: Mapping[str, Backend], routing: Routing) -> Json:
 
 
 def _closed(endpoint: str, deployments: Mapping[str, Backend]) -> Json:
-    example = next(iter(deployments), "NAME")
+    example = next(iter(deployments), None)
+    if example is None:
+        return _answer(503, "NoDeployment", f"endpoint {endpoint} has no deployment; make one: sluice up")
     text = f"no deployment of endpoint {endpoint} has traffic"
     return _answer(503, "NoTraffic", f"{text}; open it: sluice traffic set {example}=100 --endpoint {endpoint}")
 
