@@ -54,4 +54,4 @@ class TrafficHandler(Handler):
 
 
 def _words(routing: Routing) -> str:
-    return " ".join(f"{name}={weight}" for name, weight in routing.weights.items()) or "no traffic"
+    return " ".join(f"{name}={weight}" for name, weight in sorted(routing.weights.items())) or "no traffic"
