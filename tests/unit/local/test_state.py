@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.errors import NotFound
+from sluice.errors import NotFound, StorageFailed
 from sluice.spec.models import Probe, frozen_map
 from sluice.targets.local.envoy.desired import Backend, KeyAuth, TokenAuth
 from sluice.targets.local.paths import StackPaths
@@ -198,3 +198,12 @@ def test_a_change_of_limits_alone_moves_the_replicas_to_another_backend(endpoint
     state = endpoint(blue).with_deployment(slower)
     assert state.draining == (blue,)
     assert state.with_deployment(blue).draining == (slower,)  # changed back before the first was drained
+
+
+@pytest.mark.parametrize("text", ['{"name": "shop"}', '{"unknown": 1}', "[1]"])
+def test_a_state_of_another_version_is_named(tmp_path: Path, text: str) -> None:
+    file = EndpointFile(tmp_path / "shop")
+    file.folder.mkdir()
+    file.path.write_text(text)
+    with pytest.raises(StorageFailed, match="another version of Sluice wrote it"):
+        file.load()

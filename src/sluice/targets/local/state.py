@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sluice.errors import NotFound
+from sluice.errors import NotFound, StorageFailed
 from sluice.spec.models import Probe, frozen_map
 from sluice.targets.local.envoy.desired import Auth, Backend, Gateway, KeyAuth, TokenAuth
 from sluice.targets.local.files import locked, read_json, write_json
@@ -136,7 +136,15 @@ class EndpointFile:
     def load(self) -> EndpointState | None:
         """Return the state, or None where there is no such endpoint."""
         record = read_json(self.path)
-        return _endpoint(record) if record else None
+        if not record:
+            return None
+        try:
+            return _endpoint(record)
+        except (TypeError, KeyError, AttributeError):
+            raise StorageFailed(
+                f"{self.path}: is damaged, or another version of Sluice wrote it",
+                remedy="Use that version, or take all of it away: rm -r .sluice (its processes end within seconds).",
+            ) from None
 
     def must_load(self) -> EndpointState:
         """Return the state. Raises NotFound."""
