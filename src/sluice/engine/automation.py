@@ -106,8 +106,8 @@ class StackRunner:
     def forget(self, keys: Sequence[str]) -> list[str]:
         """Drop these configuration keys; return the keys that are left.
 
-        With none left, a stack of the default backend is removed with its state and settings file, and so is
-        the project's folder for Pulumi once it holds no other stack.
+        With none left, a stack of the default backend is removed with its state and settings file; the
+        project's folder for Pulumi goes once it holds no stack.
         """
         workspace = self._stack().workspace
         known = self._config()
@@ -116,6 +116,7 @@ class StackRunner:
         left = sorted(known.keys() - set(keys))
         if not left and self._exists():
             workspace.remove_stack(self.stack)
+        if not left:
             self.home.remove_if_empty()
         return left
 

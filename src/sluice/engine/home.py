@@ -62,8 +62,9 @@ class ProjectHome:
             ) from None
 
     def remove_if_empty(self) -> None:
-        """Remove the folder when no stack of any project is in it: its passphrase then opens nothing."""
-        if not any((self.state / ".pulumi" / "stacks").glob("*/*.json")):
+        """Remove the folder when no stack is in it and none runs: its passphrase then opens nothing."""
+        stacks = any((self.state / ".pulumi" / "stacks").glob("*/*.json"))
+        if not stacks and not (self.folder / "local").exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _make_passphrase(self) -> None:
