@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pulumi
 
+from sluice.errors import SpecError
 from sluice.spec.models import frozen_map
 from sluice.spec.settings import StackSettings
 
@@ -23,11 +24,23 @@ _TEXTS: Final = {
 }
 
 
+def _refuse_other_than_object(key: str, value: Any) -> None:
+    weights = key != "port"
+    entries = value.values() if isinstance(value, dict) else [None]
+    if not all(isinstance(entry, dict) if weights else isinstance(entry, int) for entry in entries):
+        shape = "endpoint: {deployment: percent}" if weights else "endpoint: port"
+        raise SpecError(
+            f"configuration sluice:{key} is no object of `{shape}`",
+            remedy=f"Take it out: pulumi config rm sluice:{key} --stack {pulumi.get_stack()}",
+        )
+
+
 def with_config(settings: StackSettings, config: pulumi.Config) -> StackSettings:
     """Return `settings` with what `config` (of the namespace `sluice`) sets in their place."""
     changes: dict[str, Any] = {}
     for key, field in _OBJECTS.items():
         if override := config.get_object(key):
+            _refuse_other_than_object(key, override)
             changes[field] = frozen_map({**getattr(settings, field), **override})
     for key, field in _TEXTS.items():
         if value := config.get(key):

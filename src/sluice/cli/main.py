@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -75,4 +76,16 @@ def run(arguments: list[str]) -> int:
     except TyperException as error:
         note(f"error: {error.format_message()}", "red")
         return 2
+    except Exception as error:
+        return unexpected(error)
     return result if isinstance(result, int) else 0
+
+
+def unexpected(error: Exception) -> int:
+    """Say that something failed in a way nobody foresaw, without a traceback unless SLUICE_DEBUG asks for it."""
+    if os.environ.get("SLUICE_DEBUG"):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        return 1
+    note(f"error: {type(error).__name__}: {error}\n  Not foreseen. For all of it: SLUICE_DEBUG=1 sluice ...", "red")
+    return 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from sluice.cli.common import (
     one_of,
 )
 from sluice.cli.engine_run import run, runner
+from sluice.errors import SluiceError
 from sluice.report import say, say_json, table
 
 OVERRIDE = "sluice:traffic"
@@ -69,8 +71,8 @@ def set_weights(
     refuse(wanted, state.deployments, state.name)
     if not confirm(f"Set {' '.join(weights)} on {state.name}?", yes=yes):
         return 1
-    write_override(stack, state.name, wanted)
-    run(stack, "up")
+    with overridden(stack, state.name, wanted):
+        run(stack, "up")
     live = chosen_endpoint(local_target(stack), state.name).routing.weights
     say(" ".join(f"{name}={weight}" for name, weight in sorted(live.items())))
     return 0
@@ -100,13 +102,36 @@ def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: 
     check_weights(wanted, existing, endpoint)
 
 
-def write_override(stack: str, endpoint: str, weights: Mapping[str, int]) -> None:
-    """Write the stack's override of an endpoint's weights into its configuration."""
-    runner(stack).set_object(OVERRIDE, endpoint, dict(weights))
+def _are_live(stack: str, endpoint: str, weights: Mapping[str, int]) -> bool:
+    state = local_target(stack).endpoint(endpoint).load()
+    live = state.routing.weights if state else {}
+    return {k: v for k, v in live.items() if v} == {k: v for k, v in weights.items() if v}
 
 
-def write_all_traffic(stack: str, endpoint: str | None, deployment: str) -> None:
-    """Write the override that gives all traffic to one deployment, which may not run yet.
+@contextmanager
+def overridden(stack: str, endpoint: str, weights: Mapping[str, int]) -> Iterator[None]:
+    """Write the stack's override of an endpoint's weights; one that could not be applied is taken back.
+
+    One at a time: who comes second waits, so that nobody applies another's weights.
+    """
+    from sluice.targets.local.files import locked
+
+    lock = local_target(stack).paths.root.parent / f"{stack}.traffic.lock"
+    with locked(lock, what=f"the weights of stack {stack}"):
+        before = runner(stack).get_object(OVERRIDE).get(endpoint)
+        runner(stack).set_object(OVERRIDE, endpoint, dict(weights))
+        try:
+            yield
+        except SluiceError:
+            if not _are_live(stack, endpoint, weights):  # something else may have failed
+                runner(stack).set_object(OVERRIDE, endpoint, before)
+            raise
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def all_traffic(stack: str, endpoint: str | None, deployment: str) -> AbstractContextManager[None]:
+    """Return the override that gives all traffic to one deployment, which may not run yet.
 
     Raises SpecError for broken specifications, UsageError and NotFound for the endpoint, TrafficRefused for a
     deployment that no specification has; then nothing is written.
@@ -120,4 +145,4 @@ def write_all_traffic(stack: str, endpoint: str | None, deployment: str) -> None
     check(specs)
     name = one_of(list(specs.endpoints), endpoint)
     refuse({deployment: 100}, {d.name: d for d in specs.deployments if d.endpoint_name == name}, name)
-    write_override(stack, name, {deployment: 100})
+    return overridden(stack, name, {deployment: 100})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -29,19 +30,22 @@ def up(
 
     Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue
     """
-    if all_traffic:
-        from sluice.cli.traffic import write_all_traffic
-
-        write_all_traffic(stack, endpoint, all_traffic)
-    if not yes:
-        if not run(stack, "preview").changed:
-            note("nothing to change")
-            return 0
-        if not confirm("Do it?", yes=False):
-            return 1
-    outcome = run(stack, "up")
-    _tell(stack, outcome.changed)
+    with _weights(stack, endpoint, all_traffic):
+        if not yes:
+            if not run(stack, "preview").changed:
+                note("nothing to change")
+                return 0
+            if not confirm("Do it?", yes=False):
+                note("nothing was changed")
+                return 1
+        _tell(stack, run(stack, "up").changed)
     return 0
+
+
+def _weights(stack: str, endpoint: str | None, deployment: str | None) -> AbstractContextManager[None]:
+    from sluice.cli import traffic
+
+    return traffic.all_traffic(stack, endpoint, deployment) if deployment else nullcontext()
 
 
 def _tell(stack: str, changed: int) -> None:

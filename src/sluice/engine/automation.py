@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from sluice.engine.home import ProjectHome
 from sluice.engine.locks import clear_stale
 from sluice.engine.outcome import Outcome, failure_of
 from sluice.engine.parts import Engine
-from sluice.errors import Interrupted
+from sluice.errors import Interrupted, SpecFileError
 
 Verb = Literal["up", "preview", "destroy", "refresh"]
 OnEvent = Callable[[EngineEvent], None]
@@ -92,8 +93,7 @@ class StackRunner:
         """Set `name` in the object under configuration `key`, or take it out (None); tell whether that changed it."""
         self.home.prepare()
         workspace = self._stack().workspace
-        said = self._config().get(key, {})
-        current = json.loads(said) if isinstance(said, str) else dict(said)
+        current = self.get_object(key)
         wanted = {k: v for k, v in {**current, name: value}.items() if v is not None}
         if wanted == current:
             return False
@@ -102,6 +102,18 @@ class StackRunner:
         else:
             workspace.remove_config(self.stack, key)
         return True
+
+    def get_object(self, key: str) -> dict[str, Any]:
+        """Return the object under configuration `key`; empty where there is none."""
+        return _object(self._config().get(key, {}))
+
+    def remove_state(self) -> None:
+        """Remove the stack's state and locks from the default backend, whatever is in them; keep its settings."""
+        backend = self.home.state / ".pulumi"
+        project = str(self._project["name"])
+        for file in (backend / "stacks" / project).glob(f"{self.stack}.json*"):
+            file.unlink()
+        shutil.rmtree(backend / "locks" / "organization" / project / self.stack, ignore_errors=True)
 
     def forget(self, keys: Sequence[str]) -> list[str]:
         """Drop these configuration keys; return the keys that are left.
@@ -179,8 +191,23 @@ class StackRunner:
 
     @property
     def _project(self) -> dict[str, Any]:
-        settings: dict[str, Any] = yaml.safe_load((self.root / "Pulumi.yaml").read_text())
+        file = self.root / "Pulumi.yaml"
+        try:
+            settings = yaml.safe_load(file.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise SpecFileError(f"{file}: can't be read ({error})", remedy="Write it as `sluice init` does.") from None
+        if not isinstance(settings, dict) or "name" not in settings:
+            raise SpecFileError(f"{file}: has no name", remedy="Write it as `sluice init` does.")
         return settings
+
+
+def _object(said: Any) -> dict[str, Any]:
+    """Return an object of the configuration, written as JSON or as YAML; one that is none counts as empty."""
+    try:
+        value = json.loads(said) if isinstance(said, str) else said
+    except ValueError:
+        return {}
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _run_verb(stack: automation.Stack, verb: Verb, on_event: OnEvent, expect_no_changes: bool) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 from sluice.engine.parts import Engine
-from sluice.errors import EngineMissing, StorageFailed
+from sluice.errors import EngineMissing, StorageFailed, UsageError
 
 PLUGIN = "pulumi-resource-sluice"
 # What Pulumi.yaml has no place for. Every resource may wait on processes, so all are allowed at once.
@@ -48,7 +48,8 @@ class ProjectHome:
         return self.folder / "passphrase"
 
     def prepare(self) -> None:
-        """Make the folder, the passphrase and the plugin's link. Raises StorageFailed, EngineMissing."""
+        """Make the folder, the passphrase and the plugin's link. Raises StorageFailed, EngineMissing, UsageError."""
+        self._refuse_path()
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             self.state.mkdir(mode=0o700, exist_ok=True)
@@ -60,6 +61,15 @@ class ProjectHome:
                 f"{self.folder}: can't be written ({error.strerror})",
                 remedy="Give yourself write access to the project, or free some space.",
             ) from None
+
+    def _refuse_path(self) -> None:
+        """Pulumi reads its backend's place as a URL: `p%20c` would be the folder `p c`."""
+        found = next((sign for sign in "%#?" if sign in str(self.root)), None)
+        if found:
+            raise UsageError(
+                f"{self.root}: Pulumi can't keep its state in a path with {found!r}",
+                remedy="Move the project to a folder without that sign.",
+            )
 
     def remove_if_empty(self) -> None:
         """Remove the folder when no stack is in it and none runs: its passphrase then opens nothing."""

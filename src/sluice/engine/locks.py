@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sluice.errors import Busy
+
+JUST_MADE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,15 @@ class Lock:
         """Tell whether its holder is surely gone: a holder on another host never is."""
         if self.host != socket.gethostname():
             return False
+        if _is_engine(self.pid):
+            return False  # a step of the clock would make it look younger than its lock
         started = _process_start(self.pid)
         return started is None or started > self.taken + 1
 
 
 def clear_stale(state: Path, stack: str) -> int:
     """Remove locks of dead processes and return how many. Raises Busy for a lock that is held."""
-    removed = 0
+    removed = _clear_broken(state, stack)
     for lock in locks_of(state, stack):
         if not lock.stale:
             raise Busy(
@@ -49,6 +54,24 @@ def clear_stale(state: Path, stack: str) -> int:
         lock.file.unlink(missing_ok=True)
         removed += 1
     return removed
+
+
+def _clear_broken(state: Path, stack: str) -> int:
+    """Remove what a killed engine left empty and then can't read: locks, and the attributes of its state."""
+    places = (f"locks/*/*/{stack}/*.json", f"stacks/*/{stack}.json.attrs")
+    empty = [file for place in places for file in (state / ".pulumi").glob(place) if _is_left_empty(file)]
+    for file in empty:
+        file.unlink(missing_ok=True)
+    return len(empty)
+
+
+def _is_left_empty(file: Path) -> bool:
+    """Tell whether a file is empty, and was not made this very moment."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return False
+    return status.st_size == 0 and time.time() - status.st_mtime > JUST_MADE_S
 
 
 def locks_of(state: Path, stack: str) -> Iterator[Lock]:
@@ -78,6 +101,15 @@ def _process_start(pid: int) -> float | None:
     except OSError:
         return 0.0 if not Path("/proc/self").exists() and _alive(pid) else None
     return None if fields[0] == "Z" else boot + float(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _is_engine(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    name, _, rest = state.partition("(")[2].rpartition(")")
+    return name.startswith("pulumi") and not rest.startswith(" Z")
 
 
 def _alive(pid: int) -> bool:

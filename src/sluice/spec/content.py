@@ -78,8 +78,10 @@ def _walk(folder: Path, prefix: str, above: frozenset[Path]) -> Iterator[tuple[s
             continue
         if entry.is_dir():
             yield from _walk(entry, f"{prefix}{entry.name}/", above | {real})
-        elif entry.exists():
+        elif entry.is_file():
             yield prefix + entry.name, entry
+        elif entry.exists():
+            raise SpecError(f"{entry} is neither a file nor a folder", remedy="Take it out of the model's folder.")
 
 
 def _includes(flow: Node, folder: Path) -> Iterator[tuple[Mark, Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sluice.targets.local import endpoints, gateways
+from sluice.targets.local import deployments, endpoints, gateways
 from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
 from sluice_infra.provider.handler import Context, Handler, Live
@@ -31,7 +31,7 @@ class EndpointHandler(Handler):
         if live is None:
             return None
         known = {key: state.get(key) for key in self.inputs} | {"name": live.name, "authMode": live.auth_mode}
-        return Live(_properties(live, known), tuple(_unwell(target, live.name)))
+        return Live(_properties(live, known), tuple(_unwell(target, live)))
 
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
         """Change the endpoint where it stands; bring its gateway back up if it is down."""
@@ -49,9 +49,13 @@ def target_of(context: Context) -> LocalTarget:
     return LocalTarget(context.paths, context.report, context.cancelled)
 
 
-def _unwell(target: LocalTarget, name: str) -> Iterator[str]:
-    if not gateways.router(target, name).admin.ready():
+def _unwell(target: LocalTarget, live: EndpointState) -> Iterator[str]:
+    if not gateways.router(target, live.name).admin.ready():
         yield "its gateway does not answer"
+    elif not gateways.follows(target, live):
+        yield "its gateway does not do what was last decided"
+    if live.draining or deployments.abandoned(live):
+        yield "a change was cut short: replicas are left over"
     if not target.supervisor.alive():
         yield "the process supervisor is gone: nothing would restart what keeps its processes"
 

@@ -105,11 +105,16 @@ def finish_draining(target: LocalTarget, file: EndpointFile) -> None:
 
 def recover(target: LocalTarget, file: EndpointFile, state: EndpointState) -> EndpointState:
     """Undo what a killed process left half started. The caller holds the endpoint's lock."""
-    dead = [one for one in state.starting if not alive(ProcessIdentity(one.pid, one.started))]
+    dead = abandoned(state)
     if not dead:
         return state
     replicas.remove(target, [one.program for one in dead])
     return file.save(replace(state, starting=tuple(one for one in state.starting if one not in dead)))
+
+
+def abandoned(state: EndpointState) -> list[Starting]:
+    """Return the programs that nobody is bringing up any more."""
+    return [one for one in state.starting if not alive(ProcessIdentity(one.pid, one.started))]
 
 
 def _announce(target: LocalTarget, file: EndpointFile, wish: Wish, revision: str) -> _Start:

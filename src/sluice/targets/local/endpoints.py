@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from secrets import token_urlsafe
 
-from sluice.errors import TrafficRefused, Unsupported
+from sluice.errors import SluiceError, TrafficRefused, Unsupported
 from sluice.targets.local import gateways, replicas
 from sluice.targets.local.deployments import finish_draining, recover
 from sluice.targets.local.files import remove_tree
-from sluice.targets.local.state import EndpointState
+from sluice.targets.local.state import EndpointFile, EndpointState
 from sluice.targets.local.target import LocalTarget
 
 
@@ -46,10 +46,20 @@ def update(
         state = recover(target, file, file.must_load())
         if port is not None and port != state.port:
             state = _moved(target, state, port)
-        state = file.save(replace(state, auth_mode=auth_mode, identities=identities))
-        gateways.apply(target, state)
+        _changed(target, file, state, replace(state, auth_mode=auth_mode, identities=identities))
     finish_draining(target, file)
     return file.must_load()
+
+
+def _changed(target: LocalTarget, file: EndpointFile, before: EndpointState, after: EndpointState) -> EndpointState:
+    """Write the change down and make Envoy follow; what it does not take is taken back."""
+    file.save(after)
+    try:
+        gateways.apply(target, after)
+    except SluiceError:
+        file.save(before)
+        raise
+    return after
 
 
 def _moved(target: LocalTarget, state: EndpointState, port: int) -> EndpointState:
@@ -88,9 +98,8 @@ def regenerate_key(target: LocalTarget, name: str, which: str) -> EndpointState:
         state = file.must_load()
         refuse_keyless(state)
         fresh = token_urlsafe(32)
-        state = replace(state, primary=fresh) if which == "primary" else replace(state, secondary=fresh)
-        gateways.apply(target, file.save(state))
-    return state
+        changed = replace(state, primary=fresh) if which == "primary" else replace(state, secondary=fresh)
+        return _changed(target, file, state, changed)
 
 
 def refuse_keyless(state: EndpointState) -> None:

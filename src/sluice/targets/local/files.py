@@ -66,11 +66,13 @@ def read_text(path: Path) -> str | None:
 
 def read_json(path: Path) -> Any | None:
     """Return the file's value, or None where there is no file. Raises StorageFailed for one that is damaged."""
-    text = read_text(path)
     try:
+        text = read_text(path)
         return None if text is None else json.loads(text)
     except ValueError:
-        raise StorageFailed(f"{path}: is damaged (not JSON)", remedy="Bring it back from a backup.") from None
+        raise StorageFailed(
+            f"{path}: is damaged (not JSON)", remedy="Take what is there away and begin anew: sluice down --force"
+        ) from None
 
 
 def tail(path: Path, lines: int) -> list[str]:

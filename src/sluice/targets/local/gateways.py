@@ -15,7 +15,8 @@ from sluice.plan.servers import ServerKind
 from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
 from sluice.targets.local.envoy.clusters import cluster_name
 from sluice.targets.local.envoy.desired import Backend
-from sluice.targets.local.envoy.files import write_all
+from sluice.targets.local.envoy.door import auth_filter
+from sluice.targets.local.envoy.files import Xds, read_live, version_of, write_all, written_version
 from sluice.targets.local.envoy.router import EnvoyRouter
 from sluice.targets.local.files import remove_tree
 from sluice.targets.local.processes.ports import free_port, owner_of
@@ -36,7 +37,7 @@ KEEP_ALIVE_S = {ServerKind.FLOW: 0.0, ServerKind.SCORING_SCRIPT: 0.0, ServerKind
 def paths(target: LocalTarget, endpoint: str) -> GatewayPaths:
     """Return where an endpoint's Envoy has its files and its admin socket."""
     folder = target.paths.endpoint(endpoint) / "envoy"
-    return GatewayPaths(folder, target.sockets / f"{endpoint}.sock")
+    return GatewayPaths(folder, target.sockets / f"{endpoint}.envoy.sock")
 
 
 def router(target: LocalTarget, endpoint: str) -> EnvoyRouter:
@@ -76,8 +77,10 @@ def start(target: LocalTarget, state: EndpointState) -> None:
 
 def stop(target: LocalTarget, endpoint: str) -> None:
     """Stop an endpoint's Envoy and remove its files; one that is gone is no error."""
+    where = paths(target, endpoint)
     target.supervisor.remove(program_name(endpoint))
-    remove_tree(paths(target, endpoint).folder)
+    where.admin_socket.unlink(missing_ok=True)  # Envoy leaves it behind
+    remove_tree(where.folder)
 
 
 def apply(target: LocalTarget, state: EndpointState) -> None:
@@ -104,6 +107,17 @@ def _rotate_access_log(envoy: EnvoyRouter) -> None:
     if log.exists() and log.stat().st_size > LARGEST_ACCESS_LOG:
         log.replace(log.with_suffix(".log.1"))
         envoy.admin.reopen_logs()
+
+
+def follows(target: LocalTarget, state: EndpointState) -> bool:
+    """Tell whether Envoy was told, for new requests, just what the state says."""
+    where, gateway = paths(target, state.name), state.gateway
+    live = read_live(where)
+    return (
+        dict(live.backends) == dict(gateway.deployments)
+        and live.routing == state.routing
+        and written_version(where, Xds.AUTH) == version_of([auth_filter(state.auth)])
+    )
 
 
 def wait_healthy(target: LocalTarget, endpoint: str, backend: Backend) -> None:

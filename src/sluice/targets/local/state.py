@@ -136,14 +136,14 @@ class EndpointFile:
     def load(self) -> EndpointState | None:
         """Return the state, or None where there is no such endpoint."""
         record = read_json(self.path)
-        if not record:
+        if record is None:
             return None
         try:
             return _endpoint(record)
         except (TypeError, KeyError, AttributeError):
             raise StorageFailed(
                 f"{self.path}: is damaged, or another version of Sluice wrote it",
-                remedy="Use that version, or take all of it away: rm -r .sluice (its processes end within seconds).",
+                remedy="Use that version, or take what is there away: sluice down --force",
             ) from None
 
     def must_load(self) -> EndpointState:

@@ -15,6 +15,8 @@ _FILTERS = f"{_TYPES}.extensions.filters.http"
 AUTH = "auth"
 """The name of the one filter that is discovered: it changes while connections live on."""
 
+_SCHEMES = ("Bearer", "bearer")
+
 
 def auth_filter(auth: Auth) -> Json:
     """Return the one resource of ECDS: the filter that lets callers in. It holds secrets."""
@@ -60,6 +62,8 @@ def _connection_manager(xds: str, access_log: str) -> Json:
         "request_headers_timeout": "10s",
         "stream_idle_timeout": "300s",
         "common_http_protocol_options": {"idle_timeout": "300s"},
+        # nginx, in front of the door, speaks HTTP/1.0 unless told.
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "sluice"},
         "drain_timeout": "5s",
         "rds": {"route_config_name": ROUTES, "config_source": watched("rds", xds)},
         "local_reply_config": {"mappers": _local_replies()},
@@ -86,8 +90,9 @@ def _key_filter(auth: KeyAuth) -> Json:
 
 
 def _bearer(key: str) -> Json:
-    header = {"name": "authorization", "string_match": {"exact": f"Bearer {key}"}}
-    return {"permissions": [{"any": True}], "principals": [{"header": header}]}
+    """The scheme in the two ways that clients write it."""
+    headers = ({"name": "authorization", "string_match": {"exact": f"{scheme} {key}"}} for scheme in _SCHEMES)
+    return {"permissions": [{"any": True}], "principals": [{"header": header} for header in headers]}
 
 
 def _token_filter(auth: TokenAuth) -> Json:
@@ -95,7 +100,7 @@ def _token_filter(auth: TokenAuth) -> Json:
     provider = {
         "issuer": auth.issuer,
         "audiences": [auth.audience],
-        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "from_headers": [{"name": "authorization", "value_prefix": f"{scheme} "} for scheme in _SCHEMES],
         "local_jwks": {"inline_string": json.dumps({"keys": [_json_web_key(auth.secret)]})},
         "require_expiration": True,
         "clock_skew_seconds": 1,
@@ -163,7 +168,7 @@ _LOG_FIELDS: dict[str, Any] = {
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "method": "%REQ(:METHOD)%",
-    "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "path": "%PATH(NQ:ORIG_OR_PATH)%",
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",

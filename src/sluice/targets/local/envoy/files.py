@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sluice.errors import StorageFailed
 from sluice.spec.models import frozen_map
 from sluice.targets.local.envoy.bootstrap import GatewayPaths, bootstrap
 from sluice.targets.local.envoy.clusters import Json, backends_of, clusters
@@ -52,28 +53,39 @@ class Live:
         return frozen_map({name: one for name, one in self.clusters.items() if name not in routed})
 
 
+def version_of(resources: Sequence[Json]) -> str:
+    """Return the version of a file of resources: a hash of them."""
+    return hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def resource_file(resources: Sequence[Json]) -> Json:
-    """Return a file of resources; its version is a hash of them."""
-    text = json.dumps(resources, sort_keys=True)
-    return {"version_info": hashlib.sha256(text.encode()).hexdigest()[:16], "resources": list(resources)}
+    """Return a file of resources."""
+    return {"version_info": version_of(resources), "resources": list(resources)}
+
+
+def _read(paths: GatewayPaths, kind: Xds) -> Json:
+    """Return a file; nothing where it is missing or damaged, for it follows from the endpoint's state."""
+    try:
+        return dict(read_json(paths.xds / f"{kind}.json") or {})
+    except (StorageFailed, ValueError, TypeError):
+        return {}
 
 
 def read_resources(paths: GatewayPaths, kind: Xds) -> list[Json]:
     """Return the resources of a file; none where there is no file."""
-    file = read_json(paths.xds / f"{kind}.json") or {}
-    return list(file.get("resources", []))
+    return list(_read(paths, kind).get("resources", []))
 
 
 def written_version(paths: GatewayPaths, kind: Xds) -> str:
     """Return the version of a file; empty where there is no file."""
-    return str((read_json(paths.xds / f"{kind}.json") or {}).get("version_info", ""))
+    return str(_read(paths, kind).get("version_info", ""))
 
 
 def write_resources(paths: GatewayPaths, kind: Xds, resources: Sequence[Json]) -> str:
     """Write a file unless it says the same already; return its version. Raises StorageFailed."""
     file = resource_file(resources)
     path = paths.xds / f"{kind}.json"
-    if read_json(path) != file:
+    if _read(paths, kind) != file:
         write_json(path, file)
     return str(file["version_info"])
 

@@ -16,7 +16,14 @@ from sluice.errors import SupervisorFailed
 from sluice.targets.local.files import tail, write_private
 from sluice.targets.local.processes import rpc
 from sluice.targets.local.processes.config import supervisord_ini
-from sluice.targets.local.processes.identity import alive, identity_of, read_identity, send, write_identity
+from sluice.targets.local.processes.identity import (
+    ProcessIdentity,
+    alive,
+    identity_of,
+    read_identity,
+    send,
+    write_identity,
+)
 from sluice.targets.local.processes.runtime import Runtime
 
 T = TypeVar("T")
@@ -50,8 +57,12 @@ class Daemon:
 
     def lives(self) -> bool:
         """Tell whether it runs, answering or not."""
-        identity = read_identity(self._runtime.identity)
+        identity = self._identity()
         return identity is not None and alive(identity)
+
+    def _identity(self) -> ProcessIdentity | None:
+        """Return which process it is; None also where the record is of another root that this one was copied from."""
+        return read_identity(self._runtime.identity) if self._runtime.is_own() else None
 
     def ensure(self) -> None:
         """Start it unless it answers; one that hangs or lost its socket is replaced, which no program notices.
@@ -84,7 +95,14 @@ class Daemon:
         runtime = self._runtime
         sockets = runtime.sockets()
         logs = runtime.root.glob("supervisord.log*")
-        rest = (runtime.start_log, runtime.config, runtime.identity, runtime.pidfile, runtime.socket_record)
+        rest = (
+            runtime.root_record,
+            runtime.start_log,
+            runtime.config,
+            runtime.identity,
+            runtime.pidfile,
+            runtime.socket_record,
+        )
         for file in (*logs, *rest, runtime.lock):
             file.unlink(missing_ok=True)
         outside = () if sockets.parent == runtime.root else (sockets.parent,)
@@ -118,7 +136,7 @@ class Daemon:
 
     def _clear_away(self) -> None:
         """Kill what is left of it, so that it stops no program in going, and remove its socket."""
-        before = read_identity(self._runtime.identity)
+        before = self._identity()
         if before is not None:
             send(before, signal.SIGKILL)
             wait_until(lambda: None if alive(before) else True, START_DEADLINE_S)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sluice.errors import SupervisorFailed
-from sluice.targets.local.files import locked, storage_errors, write_private
+from sluice.targets.local.files import locked, read_text, storage_errors, write_private
 
 LONGEST_SOCKET_PATH = 103  # bytes: sun_path holds 108 on Linux and 104 on macOS, the closing zero among them
 LONGEST_SOCKET_NAME = 48
@@ -114,6 +114,11 @@ class Runtime:
         """Says where the folder for sockets is."""
         return self.root / "sockets"
 
+    @property
+    def root_record(self) -> Path:
+        """Says which root these files are of."""
+        return self.root / "root"
+
     def program(self, name: str) -> ProgramFiles:
         """Return where the files of a program are, whether or not it exists."""
         return ProgramFiles(self.programs_folder / name, self.conf_folder / f"{name}.ini")
@@ -144,6 +149,10 @@ class Runtime:
                 with storage_errors(folder):
                     folder.mkdir(mode=0o700, exist_ok=True)
                     folder.chmod(0o700)
+            if not self.is_own():
+                self._forget_processes()
+            if not self.root_record.exists():
+                write_private(self.root_record, str(self.root))
             self.sockets()
             yield
 
@@ -171,6 +180,19 @@ class Runtime:
         # the record of a root that was moved or copied names the sockets of another
         ours = folder == self.root / "sock" or folder.name == _mark(self.root)
         return folder if ours and folder.parent.parent.is_dir() else None
+
+    def is_own(self) -> bool:
+        """Tell whether what is recorded here is about this root, not about one that it was copied or moved from."""
+        return not self.root_record.exists() or (read_text(self.root_record) or "") == str(self.root)
+
+    def _forget_processes(self) -> None:
+        """Drop what a copied root records of processes: they are another's."""
+        records = (files for name in self.names() for files in [self.program(name)])
+        for files in records:
+            files.state.unlink(missing_ok=True)
+            files.lock.unlink(missing_ok=True)
+        for file in (self.identity, self.pidfile, self.socket_record, self.root_record):
+            file.unlink(missing_ok=True)
 
     def supervisor_socket(self) -> Path | None:
         """Return the supervisor's socket, which may or may not be there; None when no folder was chosen."""

@@ -55,6 +55,7 @@ class Supervisor:
         Returns once the supervisor has accepted it; whether it serves is the caller's to ask.
         Raises SupervisorFailed, StorageFailed.
         """
+        self._disown_copies()
         files = self.runtime.program(program.name)
         with locked(self.runtime.program_lock(program.name)):
             if not _is_current(files, program):
@@ -71,6 +72,7 @@ class Supervisor:
         """
         if not self.runtime.locks_folder.exists():
             return
+        self._disown_copies()
         lock = self.runtime.program_lock(name)
         with locked(lock):
             self._remove(self.runtime.program(name))
@@ -78,8 +80,10 @@ class Supervisor:
 
     def programs(self) -> tuple[ProgramState, ...]:
         """Return how all programs are doing, by name; true even when the supervisor is dead."""
-        supervised = self._daemon.lives()
         names = self.runtime.names()
+        if not self.runtime.is_own():
+            return tuple(state_of(name, None, kept=False, lives=False) for name in names)
+        supervised = self._daemon.lives()
         return tuple(_state(name, self.runtime.program(name), supervised=supervised) for name in names)
 
     def log_path(self, name: str) -> Path:
@@ -111,6 +115,12 @@ class Supervisor:
             for files in programs:
                 with _stopped(files, _grace(files)):
                     pass
+
+    def _disown_copies(self) -> None:
+        """In a root that was copied from another, forget the other's processes before touching any."""
+        if not self.runtime.is_own():
+            with self.runtime.locked():
+                pass
 
     def _run(self, name: str) -> None:
         """Have the supervisor run a program whose files are in place."""
