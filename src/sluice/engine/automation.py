@@ -85,6 +85,7 @@ class StackRunner:
             outcome.add(event)
             on_event(event)
 
+        threading.Thread(target=_preload, daemon=True).start()
         stack = self._stack()
         self._interruptible(lambda: _run_verb(stack, verb, follow, expect_no_changes), outcome)
         return outcome
@@ -199,6 +200,15 @@ class StackRunner:
         if not isinstance(settings, dict) or "name" not in settings:
             raise SpecFileError(f"{file}: has no name", remedy="Write it as `sluice init` does.")
         return settings
+
+
+def _preload() -> None:
+    """Import what the program will need, while the engine starts its plugin and this process would only wait."""
+    import jsonschema_rs  # noqa: F401
+
+    import sluice.plan.local
+    import sluice.spec.load
+    import sluice.spec.settings  # noqa: F401
 
 
 def _object(said: Any) -> dict[str, Any]:

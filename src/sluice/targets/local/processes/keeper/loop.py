@@ -19,7 +19,7 @@ import traceback
 from .files import Program, Records, open_log
 from .liveness import Tally
 from .pids import birth, end_session
-from .waiting import FORWARDED, STOPS, Bell, Watched
+from .waiting import Bell, Watched
 
 SOON_S = 5.0  # a program that dies sooner after its start than this is restarted more and more slowly
 LONGEST_DELAY_S = 10.0
@@ -188,7 +188,7 @@ def become(program: Program, gate: int, opener: int) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for signum in (*STOPS, *FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+        for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(signum, signal.SIG_DFL)
         if os.read(gate, 1) == b"g":  # nothing comes when the launcher died
             os.chdir(program.cwd)
