@@ -65,9 +65,9 @@ class OwnSessionCommand(PulumiCommand):
         ) as process:
             self._process = process
             out, err = _collect(process.stdout, on_output), _collect(process.stderr, on_error)
-            code = process.wait()
-        result = CommandResult("\n".join(out()), "\n".join(err()), code)
-        if code:
+            # Read to the end in here: leaving closes the streams.
+            result = CommandResult("\n".join(out()), "\n".join(err()), process.wait())
+        if result.code:
             raise create_command_error(result)
         return result
 
