@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,10 @@ def test_an_mlflow_model_answers(start: Start, python_of: BuildEnvironment, tmp_
 
 def listening_addresses(pid: int) -> set[str]:
     """Return the addresses on which a process listens, from the kernel's tables."""
-    own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    own: set[str] = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # a connection that was closed this moment
+            own.add(str(link.readlink()))
     rows = [
         line.split()
         for table in ("tcp", "tcp6")
