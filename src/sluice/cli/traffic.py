@@ -1,4 +1,4 @@
-"""`sluice traffic show|set`: the weights of an endpoint."""
+"""`sluice traffic show|set|reset`: the weights of an endpoint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from sluice.cli.common import (
     one_of,
 )
 from sluice.cli.engine_run import run, runner
-from sluice.errors import SluiceError
 from sluice.report import say, say_json, table
 
 OVERRIDE = "sluice:traffic"
@@ -122,11 +121,9 @@ def overridden(stack: str, endpoint: str, weights: Mapping[str, int]) -> Iterato
         runner(stack).set_object(OVERRIDE, endpoint, dict(weights))
         try:
             yield
-        except SluiceError:
-            if not _are_live(stack, endpoint, weights):  # something else may have failed
+        finally:  # refused, interrupted, or answered with no; but where they are live, only something else failed
+            if not _are_live(stack, endpoint, weights):
                 runner(stack).set_object(OVERRIDE, endpoint, before)
-            raise
-        finally:
             lock.unlink(missing_ok=True)
 
 

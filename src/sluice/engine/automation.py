@@ -30,7 +30,7 @@ from sluice.engine.outcome import Outcome, failure_of
 from sluice.engine.parts import Engine
 from sluice.errors import Interrupted, SpecFileError
 
-Verb = Literal["up", "preview", "destroy", "refresh"]
+Verb = Literal["up", "preview", "destroy"]
 OnEvent = Callable[[EngineEvent], None]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sluice.engine.home import ALWAYS, PLUGIN, ProjectHome
 from sluice.engine.parts import Engine
-from sluice.errors import StorageFailed
+from sluice.errors import StorageFailed, UsageError
 
 ENGINE = Engine(Path("/an engine/bin/pulumi"), Path("/an engine/bin"), "3.259.0", "PATH", None)
 OWN_BIN = str(Path(sys.executable).parent)
@@ -97,3 +97,12 @@ def test_a_home_goes_when_no_stack_is_in_it(home: ProjectHome) -> None:
     stack.unlink()
     home.remove_if_empty()
     assert not home.folder.exists()
+
+
+@pytest.mark.parametrize("sign", "%#?")
+def test_a_path_that_pulumi_would_read_as_another_is_refused(tmp_path: Path, sign: str) -> None:
+    root = tmp_path / f"p{sign}20c"
+    root.mkdir()
+    with pytest.raises(UsageError, match="can't keep its state"):
+        ProjectHome(root).prepare()
+    assert not (root / ".sluice").exists()

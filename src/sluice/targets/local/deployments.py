@@ -97,7 +97,7 @@ def finish_draining(target: LocalTarget, file: EndpointFile) -> None:
             rest = tuple(one for one in state.draining if one != leaving)
             state = replace(state, draining=rest)
             gateways.apply(target, state)
-            replicas.stop(target, _unused(leaving.replicas, state))
+            replicas.remove(target, _unused(leaving.replicas, state))
             file.save(state)
     if state:
         target.models.collect(running_contents(target.paths))

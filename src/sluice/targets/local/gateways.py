@@ -67,8 +67,6 @@ def start(target: LocalTarget, state: EndpointState) -> None:
     """Start an endpoint's Envoy, or let it run when it does; return when it answers."""
     target.supervisor.ensure()
     where = paths(target, state.name)
-    if not where.bootstrap.exists():
-        where.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not _running(target, state.name):
         write_all(where, state.gateway)
     target.supervisor.add(_program(where, state.name))

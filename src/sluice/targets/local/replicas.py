@@ -72,11 +72,6 @@ def running(target: LocalTarget, endpoint: str) -> frozenset[str]:
     return frozenset(p.name for p in programs if p.name.startswith(f"{endpoint}.") and p.state == "running")
 
 
-def stop(target: LocalTarget, names: Iterable[str]) -> None:
-    """Stop replicas that nothing is routed to any more, and remove their files."""
-    remove(target, names)
-
-
 def remove(target: LocalTarget, names: Iterable[str]) -> None:
     """Stop programs and remove their folders; what is gone is no error."""
     for name in names:
