@@ -47,7 +47,7 @@ def validate(
 
 
 def _of_files(files: list[Path]) -> tuple[Diagnostic, ...]:
-    from sluice.spec.load import validate_files
+    from sluice.spec.files import validate_files
 
     return validate_files(Path.cwd(), [one for file in files for one in _expanded(file)])
 

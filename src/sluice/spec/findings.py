@@ -48,6 +48,11 @@ def warning_at(where: Mark, message: str, remedy: str = "", code: str = "spec") 
     return Diagnostic("warning", where, message, remedy, code)
 
 
+def note_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
+    """Return a note: worth knowing, nothing to mend."""
+    return Diagnostic("note", where, message, remedy, code)
+
+
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return the known word that `word` was probably meant to be."""
     folded = {name.lower().replace("_", ""): name for name in reversed(known)}

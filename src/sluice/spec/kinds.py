@@ -18,6 +18,11 @@ class Kind(StrEnum):
     CONNECTION = "connection"
     ACCESS = "access"
     STACK = "stack"
+    FLOW = "flow"
+    FLEX_FLOW = "flex-flow"
+    RUN = "run"
+    WORKSPACE = "workspace"
+    CONFIG = "config"
 
 
 # Last part of a `$schema` address, lower case: Azure's names and ours.

@@ -11,12 +11,11 @@ from sluice.spec.build import build_access, build_deployment, build_endpoint
 from sluice.spec.build_assets import build_environment, build_model
 from sluice.spec.build_connection import build_connection
 from sluice.spec.content import model_content
-from sluice.spec.documents import Document, Gathered, as_diagnostic, gather, gather_overlays, overlaid
+from sluice.spec.documents import Document, Gathered, gather, gather_overlays, overlaid
 from sluice.spec.findings import error_at, schema_findings
-from sluice.spec.kinds import Kind, claims, detect
+from sluice.spec.kinds import Kind
 from sluice.spec.models import Deployment, Diagnostic, Model, ModelContent, SpecSet, frozen_map
 from sluice.spec.nodes import mark_of
-from sluice.spec.parse import display_path, read_node
 from sluice.spec.rules.across import World, across_findings
 from sluice.spec.rules.registry import own_findings
 from sluice.spec.schema import normalised, top
@@ -35,7 +34,7 @@ def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | N
     """
     root = root.resolve()
     found = _stacked(root, gather(root, patterns), stack)
-    checked = [_check_document(document, root) for document in found.documents]
+    checked = [check_document(document, root) for document in found.documents]
     unique, repeated = _unique([one for one in checked if one.readable])
     world, content_findings = _with_contents(_world(root, unique, checked))
     findings = [finding for one in checked for finding in one.diagnostics]
@@ -69,37 +68,6 @@ def shown(finding: Diagnostic) -> str:
     return f"{line}\n  {finding.remedy}" if finding.remedy else line
 
 
-def validate_files(root: Path, paths: Sequence[Path], kind: Kind | None = None) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with the specification files `paths`, each on its own, without a project.
-
-    Args:
-        root: paths in marks are relative to it.
-        paths: the files; one that can't be read is an error like any other.
-        kind: what the files are; None means it is told by their `$schema`, keys or names.
-    """
-    root = root.resolve()
-    findings = [finding for path in paths for finding in _validate_file(path.absolute(), root, kind)]
-    return tuple(sorted(findings, key=_order))
-
-
-def _validate_file(path: Path, root: Path, kind: Kind | None) -> tuple[Diagnostic, ...]:
-    shown_path = display_path(path, root)
-    try:
-        node = read_node(path, root)
-    except SpecError as error:
-        return (as_diagnostic(error, shown_path),)
-    told = kind or detect(node, path)
-    if told is None:
-        message = "can't tell which kind of specification this is"
-        remedy = f"Add `$schema: <kind>.schema.json`, with one of: {', '.join(Kind)}."
-        return (error_at(Mark(shown_path), message, remedy, "kind"),)
-    claimed = claims(node)
-    if claimed and claimed is not told:
-        message = f"expected a specification of the kind {told}, its `$schema` says {claimed}"
-        return (error_at(mark_of(node, "$schema"), message, "", "kind"),)
-    return _check_document(Document(told, node), root).diagnostics
-
-
 def _stacked(root: Path, base: Gathered, stack: str | None) -> Gathered:
     if stack is None:
         return base
@@ -109,7 +77,7 @@ def _stacked(root: Path, base: Gathered, stack: str | None) -> Gathered:
 
 
 @dataclass(frozen=True)
-class _Checked:
+class Checked:
     """A document with values read, what is wrong with it, and whether a model can be made of it."""
 
     document: Document
@@ -117,7 +85,8 @@ class _Checked:
     readable: bool
 
 
-def _check_document(document: Document, root: Path) -> _Checked:
+def check_document(document: Document, root: Path) -> Checked:
+    """Return what is wrong with one specification by itself: its schema and the rules of its kind."""
     place = top(document.kind)
     read = replace(document, node=normalised(document.node, place))
     breaches = schema_findings(document.kind, read.node, place)
@@ -127,10 +96,10 @@ def _check_document(document: Document, root: Path) -> _Checked:
     if document.overlay and any(finding.severity == "error" for finding in findings):
         message = f"this overlay matches no {document.kind} of its name, and is none by itself"
         findings = (error_at(read.node.at, message, "Check its name.", "overlay"), *findings)
-    return _Checked(read, findings, not breaches)
+    return Checked(read, findings, not breaches)
 
 
-def _unique(checked: Sequence[_Checked]) -> tuple[list[Document], list[Diagnostic]]:
+def _unique(checked: Sequence[Checked]) -> tuple[list[Document], list[Diagnostic]]:
     """Return the documents without those whose name another one has already, and errors for these."""
     first: dict[tuple[str, ...], Document] = {}
     findings: list[Diagnostic] = []
@@ -143,7 +112,7 @@ def _unique(checked: Sequence[_Checked]) -> tuple[list[Document], list[Diagnosti
     return list(first.values()), findings
 
 
-def _world(root: Path, documents: Sequence[Document], checked: Sequence[_Checked]) -> World:
+def _world(root: Path, documents: Sequence[Document], checked: Sequence[Checked]) -> World:
     def of(kind: Kind) -> list[Document]:
         return [document for document in documents if document.kind is kind]
 
@@ -201,7 +170,8 @@ class _Contents:
             return None
 
 
-def _order(finding: Diagnostic) -> tuple[Mark, str]:
+def order(finding: Diagnostic) -> tuple[Mark, str]:
+    """Return what findings are sorted by: file, line, column, then their text."""
     return finding.at, finding.message
 
 
@@ -214,5 +184,5 @@ def _spec_set(world: World, findings: Iterable[Diagnostic]) -> SpecSet:
         environments=world.environments,
         connections=world.connections,
         access=world.access,
-        diagnostics=tuple(sorted(set(findings), key=_order)),
+        diagnostics=tuple(sorted(set(findings), key=order)),
     )

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sluice.errors import Mark
 
+Severity = Literal["error", "warning", "note"]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -296,9 +297,12 @@ class Access:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A finding that does not stop the work, or one of the errors that do."""
+    """An error, which stops the work; a warning, which does not; a note, which asks for nothing.
 
-    severity: str
+    `code` is stable: `sluice explain CODE` says more.
+    """
+
+    severity: Severity
     at: Mark
     message: str
     remedy: str = ""

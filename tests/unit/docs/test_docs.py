@@ -14,7 +14,7 @@ import yaml
 from documents import ROOT, anchors, blocks, commands, documents, links
 
 from sluice.cli.main import app
-from sluice.spec.load import validate_files
+from sluice.spec.files import validate_files
 
 DOCUMENTS = documents()
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import Mark, SpecError
+from sluice.spec.files import validate_files
 from sluice.spec.kinds import Kind
-from sluice.spec.load import check, load_specs, validate_files
+from sluice.spec.load import check, load_specs
 from sluice.spec.models import AssetReference, Model
 from sluice.spec.references import find_local
 
