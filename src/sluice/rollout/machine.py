@@ -1,0 +1,246 @@
+"""The rollout's state machine: from a state and what was read, the next state and what is to be done. Pure.
+
+It never looks at a clock: time is what passes between readings, and a clock that jumps adds no more than
+`MOST_BETWEEN_S`, so neither a holiday of the machine nor a wrong clock lets a hold pass unobserved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sluice.rollout.judge import forgiven, fresh_step, judged, overall
+from sluice.rollout.models import (
+    ENDED,
+    WORK,
+    Action,
+    ActionKind,
+    Command,
+    OnFailure,
+    Phase,
+    Readings,
+    State,
+    Step,
+    StepKind,
+    Verdict,
+    Walk,
+)
+from sluice.spec.models import frozen_map
+from sluice.traffic.router import Routing
+from sluice.traffic.weights import Weights
+
+MOST_BETWEEN_S = 30.0
+
+Next = tuple[State, tuple[Action, ...]]
+
+
+def begin(walk: Walk, now: float) -> State:
+    """Return the state in which a walk starts."""
+    return State(walk, now, says=f"from {shown(walk.stable)} to {shown(walk.goal)}")
+
+
+def step(state: State, readings: Readings, now: float) -> Next:
+    """Return the state after `readings`, and what is to be done.
+
+    An ended walk stays as it is. Commands come first, then failures, then the way forward; so an abort is
+    never too late, and no step is left before all that judges it has passed.
+    """
+    if state.phase in ENDED:
+        return state, ()
+    state = _observed(state, readings, now)
+    for decide in (_returned, _commanded, _failed, _overdue, _misrouted, _forward):
+        if (found := decide(state, readings)) is not None:
+            return found
+    return state, ()
+
+
+def routing(walk: Walk, index: int) -> Routing:
+    """Return what is routed in the step `index`: the weights of the last weight step, and its own copies."""
+    current = walk.steps[index]
+    done = [one.percent for one in walk.steps[: index + 1] if one.kind is StepKind.WEIGHT]
+    mirror = {walk.green: current.percent} if current.kind is StepKind.MIRROR else {}
+    return Routing(part_way(walk.stable, walk.goal, done[-1] if done else 0), frozen_map(mirror))
+
+
+def wanted(state: State) -> Routing:
+    """Return what is to be routed in this state."""
+    return Routing(state.walk.stable) if state.phase is Phase.RETURNING else routing(state.walk, state.step)
+
+
+def part_way(stable: Weights, goal: Weights, percent: int) -> Weights:
+    """Return the weights `percent` of the way from `stable` to `goal`: whole, and of the same sum as theirs.
+
+    What rounding leaves over goes to those that lost most of it.
+    """
+    names = list(dict.fromkeys([*stable, *goal]))
+    exact = {n: stable.get(n, 0) + (goal.get(n, 0) - stable.get(n, 0)) * percent / 100 for n in names}
+    whole = {name: int(value) for name, value in exact.items()}
+    left = round(sum(exact.values())) - sum(whole.values())
+    for name in sorted(names, key=lambda n: whole[n] - exact[n])[:left]:
+        whole[name] += 1
+    return frozen_map(whole)
+
+
+def shown(weights: Weights) -> str:
+    """Return weights as people write them: `blue=90 green=10`."""
+    return " ".join(f"{name}={weight}" for name, weight in weights.items() if weight) or "none"
+
+
+def _observed(state: State, readings: Readings, now: float) -> State:
+    passed = min(max(now - state.clock, 0.0), MOST_BETWEEN_S)
+    at_weights = readings.live is not None and same(readings.live, wanted(state))
+    work = state.work
+    for result in readings.works:
+        if (result.step, result.attempt) == (state.step, state.attempt):
+            work = result.verdict
+            state = replace(state, says=result.says or state.says)
+    return replace(
+        state,
+        clock=now,
+        elapsed_s=state.elapsed_s + (passed if state.phase is Phase.WALKING else 0.0),
+        in_step_s=state.in_step_s + (passed if at_weights else 0.0),
+        judged=judged(state.walk, state.judged, readings),
+        work=work,
+    )
+
+
+def _returned(state: State, readings: Readings) -> Next | None:
+    """On the way back nothing else counts: the stable weights are set until they are seen live."""
+    if state.phase is not Phase.RETURNING:
+        return None
+    if readings.live is None or not same(readings.live, wanted(state)):
+        return state, (Action(ActionKind.ROUTE, wanted(state)),)
+    return _told(replace(state, phase=state.returning_to or Phase.ROLLED_BACK))
+
+
+def _commanded(state: State, readings: Readings) -> Next | None:
+    if Command.ABORT in readings.commands:
+        return _back(state, Phase.ABORTED, "aborted by hand")
+    if Command.RETRY in readings.commands and state.phase is Phase.HELD:
+        again = replace(state, phase=Phase.WALKING, judged=forgiven(state.judged), in_step_s=0.0, work=None)
+        return _told(replace(again, says="tried again by hand"))
+    if Command.PROMOTE in readings.commands and state.phase is Phase.PAUSED and _passes(state):
+        return _entered(replace(state, phase=Phase.WALKING, says="promoted by hand"))
+    return None
+
+
+def _passes(state: State) -> bool:
+    return overall(state.walk, state.judged)[0] is not Verdict.FAIL
+
+
+def _failed(state: State, readings: Readings) -> Next | None:
+    if state.phase is Phase.HELD:
+        return None
+    found, why = overall(state.walk, state.judged)
+    if found is Verdict.FAIL:
+        return _stopped(state, why)
+    if readings.ready.get(state.walk.green) is False:
+        return _stopped(state, f"{state.walk.green} has no replica that serves")
+    if state.work is Verdict.FAIL:
+        return _stopped(state, state.says or f"{_current(state).kind} failed")
+    return None
+
+
+def _overdue(state: State, _: Readings) -> Next | None:
+    if state.phase is not Phase.WALKING or state.elapsed_s <= state.walk.deadline_s:
+        return None
+    found, why = overall(state.walk, state.judged)
+    reason = f"the deadline of {state.walk.deadline_s:g} s is over"
+    return _stopped(state, f"{reason}; {why}" if found is Verdict.INCONCLUSIVE else reason)
+
+
+def _misrouted(state: State, readings: Readings) -> Next | None:
+    """Set the step's weights where the router shows others; held weights are left alone."""
+    if state.phase is Phase.HELD or readings.live is None or same(readings.live, wanted(state)):
+        return None
+    return state, (Action(ActionKind.ROUTE, wanted(state)),)
+
+
+def _forward(state: State, readings: Readings) -> Next | None:
+    if state.phase in {Phase.PAUSED, Phase.HELD} or readings.live is None:
+        return None
+    current = _current(state)
+    if current.kind in WORK and state.work is None:
+        return _started(state) if not state.attempt else None
+    if current.kind in WORK and state.work is Verdict.INCONCLUSIVE:
+        return _started(state)
+    if current.kind is StepKind.PAUSE:
+        return _told(replace(state, phase=Phase.PAUSED, says="waits until promoted"))
+    if current.kind is StepKind.BAKE and state.phase is not Phase.BAKING:
+        return _told(replace(state, phase=Phase.BAKING, says=f"bakes for {current.hold_s:g} s"))
+    return _entered(state) if _held(state, current) else None
+
+
+def _held(state: State, current: Step) -> bool:
+    """Tell whether the step has lasted as long as it should and all that judges it has passed."""
+    takes_traffic = routing(state.walk, state.step).weights.get(state.walk.green, 0) > 0
+    judges = takes_traffic and current.kind in {StepKind.WEIGHT, StepKind.HOLD, StepKind.BAKE}
+    passed = overall(state.walk, state.judged)[0] is Verdict.PASS if judges else True
+    return state.in_step_s >= current.hold_s and passed
+
+
+def _current(state: State) -> Step:
+    return state.walk.steps[state.step]
+
+
+def _started(state: State) -> Next:
+    started = replace(state, attempt=state.attempt + 1, work=None)
+    return started, (Action(ActionKind.START, step=state.step, attempt=started.attempt),)
+
+
+def _entered(state: State) -> Next:
+    """Enter the next step, or end the walk after the last."""
+    if state.step + 1 == len(state.walk.steps):
+        return _told(replace(state, phase=Phase.DONE, says=f"{shown(state.walk.goal)} is live"))
+    entered = replace(
+        state,
+        phase=Phase.WALKING,
+        step=state.step + 1,
+        in_step_s=0.0,
+        attempt=0,
+        work=None,
+        judged=fresh_step(state.judged),
+    )
+    return entered, (Action(ActionKind.ROUTE, wanted(entered)), _tell(entered))
+
+
+def _stopped(state: State, why: str) -> Next:
+    if state.walk.on_failure is OnFailure.HOLD:
+        return _told(replace(state, phase=Phase.HELD, says=why))
+    return _back(state, Phase.ROLLED_BACK, why)
+
+
+def _back(state: State, phase: Phase, why: str) -> Next:
+    back = replace(state, phase=Phase.RETURNING, returning_to=phase, says=why)
+    return back, (Action(ActionKind.ROUTE, wanted(back)), _tell(back))
+
+
+def _told(state: State) -> Next:
+    return state, (_tell(state),)
+
+
+def _tell(state: State) -> Action:
+    return Action(ActionKind.TELL, step=state.step, event=f"{state.phase}: {state.says}" if state.says else state.phase)
+
+
+def same(live: Routing, wished: Routing) -> bool:
+    """Tell whether two routings share out requests alike: a name that is missing has weight 0."""
+    return _alike(live.weights, wished.weights) and _alike(live.mirror, wished.mirror)
+
+
+def _alike(one: Weights, other: Weights) -> bool:
+    return all(one.get(name, 0) == other.get(name, 0) for name in {*one, *other})
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the log: what was read, and when. A state follows from the walk and its records."""
+
+    now: float
+    readings: Readings
+
+
+def replayed(start: State, records: tuple[Record, ...]) -> State:
+    """Return the state that `records` lead to from `start`."""
+    for record in records:
+        start, _ = step(start, record.readings, record.now)
+    return start
