@@ -51,9 +51,10 @@ lock: setup ## Lock requirements/*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  requirements/dev.in --output-file requirements/dev.txt
 
-soak: setup ## Load endpoints for long while their traffic changes; no request may fail
+soak: setup ## For long: traffic changes under load, no request may fail; damaged files are validated, none may crash
 	@$(BIN)/python bench/switches.py --replicas light --switches 200 --requests 200000
 	@$(BIN)/python bench/switches.py --replicas flow --switches 20 --requests 20000
+	@$(BIN)/python tests/fuzz/soak.py --seconds 1800
 
 clean: ## Remove what tools left behind; keeps .venv and what stacks have deployed
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

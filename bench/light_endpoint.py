@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.spec.models import Probe, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Probe
 from sluice.targets.local import deployments, endpoints, gateways, traffic
 from sluice.targets.local.envoy.desired import Backend
 from sluice.targets.local.processes.ports import free_port

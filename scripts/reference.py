@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from sluice.cli.main import app
+from sluice.cli.app import app
 from sluice.spec.kinds import Kind
 from sluice.spec.schema import read_schema, schema_file
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from sluice.errors import SluiceError, SpecError, TrafficRefused, Unsupported
 from sluice.plan.graph import Graph
-from sluice.plan.local import Goal, plan_local
+from sluice.plan.local import Goal, Local, plan_local
+from sluice.plan.runtimes import Runtime, runtime_of
+from sluice.spec.frozen import frozen_map
 from sluice.spec.load import check, load_specs, raise_errors
-from sluice.spec.models import SpecSet, frozen_map
+from sluice.spec.models import SpecSet
+from sluice.spec.rules.advice import advice
 from sluice.spec.settings import StackSettings, load_settings, settings_findings
 from sluice.traffic.weights import check_mirror, check_weights, goal
 from sluice_infra.components.stack import build
 from sluice_infra.settings import with_config
+
+if TYPE_CHECKING:
+    from sluice.images.prepare import Prepared
 
 
 def run(root: Path) -> None:
@@ -25,20 +32,32 @@ def run(root: Path) -> None:
     Raises pulumi.RunError with our own words for whatever a user can mend.
     """
     try:
-        outputs = build(_plan(root, pulumi.get_stack()))
+        outputs = _built(root, pulumi.get_stack())
     except SluiceError as error:
         raise pulumi.RunError(str(error)) from None
     for name, value in outputs.items():
         pulumi.export(name, value)
 
 
-def _plan(root: Path, stack: str) -> Graph:
+def _built(root: Path, stack: str) -> Mapping[str, Any]:
+    graph, images, registry = _plan(root, stack)
+    if not images:
+        return build(graph)
+    # Late: a stack without images need not pay for what builds them.
+    from sluice_infra.image_plans import keeper, manifests_folder
+    from sluice_infra.images import prepare_images
+
+    keep = keeper(images, manifests_folder(root, stack))
+    return build(graph, prepare_images(root, stack, [one.plan for one in images.values()], registry, keep))
+
+
+def _plan(root: Path, stack: str) -> tuple[Graph, Mapping[str, Prepared], str | None]:
     written = load_settings(root, stack)
     settings = with_config(written, pulumi.Config("sluice"))
     _refuse_what_is_not_there(settings)
     specs = load_specs(root, settings.specs, stack)
     raise_errors(settings_findings(written, specs))
-    for diagnostic in specs.diagnostics:
+    for diagnostic in (*specs.diagnostics, *advice(specs, settings)):
         if diagnostic.severity == "warning":
             pulumi.log.warn(f"{diagnostic.at}: {diagnostic.message}")
     check(specs)
@@ -49,7 +68,21 @@ def _plan(root: Path, stack: str) -> Graph:
             at=settings.at,
         )
     _warn_of_overrides(specs, written, settings)
-    return plan_local(specs, goals_of(specs, settings), settings.port)
+    images = _images(root, stack, specs, _runtime(settings))
+    names = {key: one.plan.name for key, one in images.items()}
+    graph = plan_local(specs, goals_of(specs, settings), settings.port, Local(_runtime(settings), frozen_map(names)))
+    return graph, images, settings.registry
+
+
+def _images(root: Path, stack: str, specs: SpecSet, runtime: Runtime) -> Mapping[str, Prepared]:
+    if not any(runtime_of(one, runtime) is Runtime.DOCKER for one in specs.deployments):
+        return {}
+    from sluice_infra.image_plans import image_plans, manifests_folder
+
+    images = image_plans(specs, runtime, manifests_folder(root, stack))
+    for warning in (warning for one in images.values() for warning in one.warnings):
+        pulumi.log.warn(f"{warning.at}: {warning.message}")
+    return images
 
 
 def _warn_of_overrides(specs: SpecSet, written: StackSettings, settings: StackSettings) -> None:
@@ -69,9 +102,16 @@ def _warn_of_overrides(specs: SpecSet, written: StackSettings, settings: StackSe
 
 
 def _refuse_what_is_not_there(settings: StackSettings) -> None:
-    for key, value, has in (("target", settings.target, "local"), ("runtime", settings.runtime, "process")):
-        if value != has:
-            raise Unsupported(f"{key}: {value} is not there yet", remedy=f"Use {key}: {has}.", at=settings.at)
+    if settings.target != "local":
+        raise Unsupported(f"target: {settings.target} is not there yet", remedy="Use target: local.", at=settings.at)
+
+
+def _runtime(settings: StackSettings) -> Runtime:
+    """Return the stack's runtime. Raises SpecError: `pulumi config` takes any word."""
+    if settings.runtime not in list(Runtime):
+        words = " or ".join(Runtime)
+        raise SpecError(f"runtime: {settings.runtime} is none", remedy=f"Use {words}.", at=settings.at)
+    return Runtime(settings.runtime)
 
 
 def goals_of(specs: SpecSet, settings: StackSettings) -> Mapping[str, Goal]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 
 from sluice.errors import SpecError
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.spec.settings import StackSettings
 
 # Configuration key -> field. Objects are laid over what the file says, endpoint by endpoint.

@@ -5,20 +5,22 @@ A message says what is wrong and what was found; the remedy says what to do. Nei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, order=True)
-class Mark:
-    """Where a value stands in a file: line and column count from 1, as editors do."""
+class Mark(NamedTuple):
+    """Where a value stands in a file: line and column count from 1, as editors do.
+
+    A tuple: every key and value has one, and making a frozen dataclass takes three times as long.
+    """
 
     path: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
+        path = self.path.encode("utf-8", "backslashreplace").decode()  # a file's name need not be UTF-8
+        return f"{path}:{self.line}:{self.column}"
 
 
 class SluiceError(Exception):
@@ -27,7 +29,7 @@ class SluiceError(Exception):
     Exit statuses: 1 refused or failed, 2 the call is wrong, 3 paused or inconclusive, 130 interrupted.
     """
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
     exit_status: ClassVar[int] = 1
 
     def __init__(self, message: str, *, remedy: str = "", at: Mark | None = None, details: str = "") -> None:
@@ -57,9 +59,15 @@ class SpecError(SluiceError):
 
 
 class SpecFileError(SpecError):
-    """A specification can't be read: the file is missing, unreadable or not YAML."""
+    """A specification can't be read: the file is missing, unreadable or not YAML; `code` may name the cause."""
 
     code = "spec-file"
+
+    def __init__(
+        self, message: str, *, remedy: str = "", at: Mark | None = None, details: str = "", code: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy, at=at, details=details)
+        self.code = code or self.code
 
 
 class SecretMissing(SluiceError):
@@ -120,6 +128,18 @@ class PortInUse(GatewayFailed):
     """The port an endpoint is to listen on belongs to another process."""
 
     code = "port-in-use"
+
+
+class DockerFailed(SluiceError):
+    """Docker is not there, does not answer, or refuses what a container needs."""
+
+    code = "docker-failed"
+
+
+class BuilderFailed(SluiceError):
+    """What builds images, or the registry they go to, is not there, does not answer, or refuses."""
+
+    code = "builder-failed"
 
 
 class SupervisorFailed(SluiceError):

@@ -1,7 +1,8 @@
-"""Where a project is: the nearest folder upwards that holds a Pulumi.yaml."""
+"""Where a project is: the nearest folder upwards that holds a Pulumi.yaml. And which stacks it can have."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sluice.errors import UsageError
@@ -16,3 +17,21 @@ def find_project(start: Path) -> Path:
         f"{start}: no Pulumi.yaml here or in any folder above",
         remedy="Go to your project, or make one here: sluice init",
     )
+
+
+def refuse_unknown_stack(root: Path, stack: str) -> None:
+    """Raise UsageError for a stack that has no folder where others have one: it would be made, and be empty."""
+    refuse_stack_name(stack)
+    folder = root / "stacks"
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if known and stack not in known and not (folder / f"Pulumi.{stack}.yaml").exists():
+        raise UsageError(
+            f"stack {stack} has no folder stacks/{stack}; found: {', '.join(known)}",
+            remedy=f"Name one of them, or make it: mkdir stacks/{stack}",
+        )
+
+
+def refuse_stack_name(stack: str) -> None:
+    """Raise UsageError for a name that Pulumi would not take as a stack's."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", stack):
+        raise UsageError(f"{stack!r} can't name a stack", remedy="Use letters, digits, `-`, `_` and `.`")

@@ -67,12 +67,12 @@ def fails(messages: list[dict[str, Any]], behaviour: Behaviour) -> bool:
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Serves `POST /v1/chat/completions` on 127.0.0.1; port 0 takes a free one."""
+    """Serves `POST /v1/chat/completions`; port 0 takes a free one. Containers don't reach 127.0.0.1."""
 
     daemon_threads = True
 
-    def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), ChatHandler)
+    def __init__(self, behaviour: Behaviour, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__((host, port), ChatHandler)
         self.behaviour = behaviour
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 
 from sluice.errors import SecretMissing, Unsupported
 from sluice.plan.graph import Output, Resource
-from sluice.spec.models import SecretReference, SecretScheme
+from sluice.spec.terms import SecretReference, SecretScheme
 
 
 class SluiceResource(pulumi.CustomResource):
@@ -36,7 +36,14 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def resolved(value: Any, made: Mapping[str, SluiceResource]) -> Any:
+class HasOutputs(Protocol):
+    """A registered resource whose outputs are read by name."""
+
+    def output(self, name: str) -> pulumi.Output[Any]:
+        """Return an output by its name on the wire."""
+
+
+def resolved(value: Any, made: Mapping[str, HasOutputs]) -> Any:
     """Return a planned property as Pulumi takes it: outputs linked, secret references read and marked."""
     if isinstance(value, SecretReference):
         return secret(value)

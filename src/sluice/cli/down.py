@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
+from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target, project
 from sluice.cli.engine_run import run, runner
 from sluice.report import note, say
 
@@ -56,10 +56,12 @@ def _tidy(stack: str) -> None:
 
 def _end_all(stack: str) -> None:
     """Stop every process of the stack and remove all that is known of it, without reading any of it."""
+    from sluice.targets.local.docker.replicas import remove_all_left
     from sluice.targets.local.files import remove_tree
 
     target = local_target(stack)
     target.supervisor.shutdown()
+    remove_all_left(target)
     remove_tree(target.paths.root)
     runner(stack).remove_state()
     _forget(stack)
@@ -70,6 +72,7 @@ def _forget(stack: str) -> None:
 
     A stack without any configuration of the user's is removed from the default backend as a whole.
     """
+    from sluice.engine.images import release_stack
     from sluice.targets.local.files import remove_tree
 
     target = local_target(stack)
@@ -77,6 +80,8 @@ def _forget(stack: str) -> None:
     remove_tree(target.paths.root)
     with suppress(OSError):  # another stack is in it
         target.paths.root.parent.rmdir()
+    if release_stack(project(), stack):
+        note("BuildKit and the registry are stopped: no stack has images any more; what they built is kept")
     kept = runner(stack).forget(("sluice:traffic", "sluice:mirrorTraffic"))
     if kept:
         note(f"kept the stack's configuration: {', '.join(kept)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sluice.cli.common import project, refuse_unknown_stack
+from sluice.cli.common import project
+from sluice.project import refuse_unknown_stack
 from sluice.report import Progress, note
 
 if TYPE_CHECKING:
@@ -62,16 +63,29 @@ class EventLines:
         """Show one event."""
         from sluice.engine.outcome import title
 
-        if event.diagnostic_event and event.diagnostic_event.urn and event.diagnostic_event.ephemeral:
-            self.progress.status(title(event.diagnostic_event.urn), _text(event.diagnostic_event.message))
+        if event.diagnostic_event:
+            self._told(event.diagnostic_event)
         if event.resource_pre_event:
             self._begun(event.resource_pre_event.metadata)
         if event.res_outputs_event:
             self._ended(event.res_outputs_event.metadata)
         if event.res_op_failed_event:
             self.progress.done(title(event.res_op_failed_event.metadata.urn), "failed", "red")
-        if event.diagnostic_event and event.diagnostic_event.severity == "warning":
-            self._warned(event.diagnostic_event)
+
+    def _told(self, diagnostic: Any) -> None:
+        """Show what a resource is doing, what the program says, and warnings."""
+        from sluice.engine.outcome import is_image, title
+        from sluice.images.progress import shown
+
+        text = _text(diagnostic.message)
+        if diagnostic.urn and diagnostic.ephemeral:
+            doing = shown(text) if is_image(diagnostic.urn) else text
+            if doing:
+                self.progress.status(title(diagnostic.urn), doing)
+        elif diagnostic.severity.startswith("info") and not diagnostic.urn:
+            self.progress.done("images", text, "dim")
+        elif diagnostic.severity == "warning":
+            self._warned(diagnostic)
 
     def _warned(self, diagnostic: Any) -> None:
         from sluice.engine.outcome import about

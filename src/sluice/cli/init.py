@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.common import refuse_stack_name
 from sluice.errors import StorageFailed, UsageError
+from sluice.project import refuse_stack_name
 from sluice.report import say
 
 IGNORED = (".sluice/", "stacks/Pulumi.*.yaml")

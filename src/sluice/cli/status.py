@@ -11,7 +11,7 @@ from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, chosen_e
 from sluice.report import say, say_json, table
 
 if TYPE_CHECKING:
-    from sluice.targets.local.state import EndpointState
+    from sluice.targets.local.state import EndpointState, Replica
     from sluice.targets.local.target import LocalTarget
 
 
@@ -50,7 +50,7 @@ def describe(target: LocalTarget, state: EndpointState) -> dict[str, Any]:
         "traffic": dict(sorted(state.routing.weights.items())),
         "mirror_traffic": dict(state.routing.mirror),
         "gateway": {**_program(gateway), "incidents": _incidents(target, state)},
-        "deployments": [_deployment(state, name, programs) for name in sorted(state.deployments)],
+        "deployments": [_deployment(target, state, name, programs) for name in sorted(state.deployments)],
     }
 
 
@@ -63,10 +63,16 @@ def _incidents(target: LocalTarget, state: EndpointState) -> list[dict[str, Any]
     return [{"died": one.died, "down_seconds": one.down_s, "requests_lost_about": one.lost} for one in found]
 
 
-def _deployment(state: EndpointState, name: str, programs: dict[str, Any]) -> dict[str, Any]:
+def _deployment(target: LocalTarget, state: EndpointState, name: str, programs: dict[str, Any]) -> dict[str, Any]:
     deployment = state.deployments[name]
     replicas = [
-        {"id": replica.program, "port": replica.port, **_program(programs.get(replica.program))}
+        {
+            "id": replica.program,
+            "port": replica.port,
+            **_program(programs.get(replica.program)),
+            "runtime": replica.runtime,
+            **_container(target, replica),
+        }
         for replica in deployment.replicas
     ]
     healthy = all(replica["state"] == "running" for replica in replicas)
@@ -76,8 +82,18 @@ def _deployment(state: EndpointState, name: str, programs: dict[str, Any]) -> di
         "state": "healthy" if healthy else "unhealthy",
         "model": f"{model['name']}:{model['version']}" if model else None,
         "environment": deployment.facts.get("environment"),
+        "runtime": " and ".join(sorted({replica["runtime"] for replica in replicas})) or None,
         "replicas": replicas,
     }
+
+
+def _container(target: LocalTarget, replica: Replica) -> dict[str, Any]:
+    """Return what only a container has: its name, for `docker exec`, and its image's id."""
+    from sluice.targets.local.docker.spec import container_name
+
+    if replica.runtime != "docker":
+        return {}
+    return {"container": container_name(target.paths.root, replica.program), "image": replica.image}
 
 
 def _program(program: Any) -> dict[str, Any]:
@@ -92,7 +108,7 @@ def _show(endpoint: dict[str, Any]) -> None:
     for one in gateway["incidents"][-3:]:
         say("  " + incident(one))
     rows = [_row(endpoint, one) for one in endpoint["deployments"]]
-    head = ("deployment", "weight", "mirror", "state", "model", "replicas", "restarts")
+    head = ("deployment", "weight", "mirror", "state", "model", "runtime", "replicas", "restarts")
     say(table(head, rows) if rows else "  no deployments")
 
 
@@ -112,6 +128,7 @@ def _row(endpoint: dict[str, Any], one: dict[str, Any]) -> tuple[Any, ...]:
         f"{endpoint['mirror_traffic'].get(one['name'], 0)} %",
         one["state"],
         one["model"] or "-",
+        one["runtime"] or "-",
         f"{running}/{len(one['replicas'])}",
         sum(replica["restarts"] for replica in one["replicas"]),
     )

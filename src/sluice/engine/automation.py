@@ -79,7 +79,7 @@ class StackRunner:
         """
         self.home.prepare()
         clear_stale(self.home.state, self.stack)
-        outcome = Outcome(verb)
+        outcome = Outcome(verb, _build_logs)
 
         def follow(event: EngineEvent) -> None:
             outcome.add(event)
@@ -200,6 +200,13 @@ class StackRunner:
         if not isinstance(settings, dict) or "name" not in settings:
             raise SpecFileError(f"{file}: has no name", remedy="Write it as `sluice init` does.")
         return settings
+
+
+def _build_logs(image: str) -> Sequence[str]:
+    """Return BuildKit's logs that may tell of an image's last failed build."""
+    from sluice.engine.images import machine_services
+
+    return machine_services().last_logs(image)
 
 
 def _preload() -> None:

@@ -1,7 +1,8 @@
-"""Installed engines in the user's cache: `<cache>/engines/<version>/bin`, with a manifest beside it.
+"""What is installed in the user's cache: a home of its own, `<home>/bin`, with a manifest beside it.
 
-An engine appears there whole or not at all: it is put together in a staging folder of the same file system
+It appears there whole or not at all: it is put together in a staging folder of the same file system
 and renamed, under a lock, so that installing twice, at the same time or after an interruption does no harm.
+Engines lie in `<cache>/engines/<version>`, tools in `<cache>/tools/<name>-<version>`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in an installed engine's bin folder, by file name."""
+    """What stands in the bin folder of something installed, by file name."""
 
     version: str
     source: EngineSource
@@ -60,13 +61,10 @@ def engine_home(cache: Path, version: str) -> Path:
 
 
 def cached_engine(cache: Path, version: str) -> Engine | None:
-    """The installed engine of this version, its files checked by size and time; starts no process.
-
-    Files whose time alone differs (a copied or restored cache) are read and compared by content once.
-    """
+    """The installed engine of this version, its files checked as `intact` does."""
     home = engine_home(cache, version)
-    manifest = read_manifest(home)
-    if manifest is None or manifest.platform != this_platform() or not _intact(home, manifest):
+    manifest = intact(home)
+    if manifest is None or COMMAND not in manifest.files:
         return None
     host = home / "bin" / LANGUAGE_HOST
     return Engine(
@@ -78,8 +76,20 @@ def cached_engine(cache: Path, version: str) -> Engine | None:
     )
 
 
+def intact(home: Path) -> Manifest | None:
+    """The manifest of what is installed at a home, its files checked by size and time; starts no process.
+
+    Files whose time alone differs (a copied or restored cache) are read and compared by content once.
+    None where nothing is, where something was changed, or where it is for another kind of machine.
+    """
+    manifest = read_manifest(home)
+    if manifest is None or manifest.platform != this_platform() or not _intact(home, manifest):
+        return None
+    return manifest
+
+
 def damaged_files(home: Path) -> tuple[str, ...]:
-    """The files of an installed engine whose content is not what was installed: reads all of it.
+    """The files at a home whose content is not what was installed: reads all of it.
 
     Without a readable manifest, that is what is named.
     """
@@ -101,14 +111,13 @@ def write_manifest(home: Path, version: str, source: EngineSource) -> None:
 
 
 def read_manifest(home: Path) -> Manifest | None:
-    """The manifest of an installed engine; None when it is missing or is not one."""
+    """The manifest of what is installed; None when it is missing or is not one."""
     try:
         data = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
         files = {name: Footprint(**footprint) for name, footprint in data.pop("files").items()}
-        manifest = Manifest(**data, files=files)
+        return Manifest(**data, files=files)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return manifest if COMMAND in manifest.files else None
 
 
 def this_platform() -> str:
@@ -117,10 +126,10 @@ def this_platform() -> str:
 
 
 @contextmanager
-def install_lock(cache: Path, version: str, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the right to install this version; waits for whoever holds it, after telling so once."""
-    engine_home(cache, version).parent.mkdir(parents=True, exist_ok=True)
-    with (cache / "engines" / f".{version}.lock").open("wb") as lock:
+def install_lock(home: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the right to install at this home; waits for whoever holds it, after telling so once."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f".{home.name}.lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -130,27 +139,25 @@ def install_lock(cache: Path, version: str, on_wait: Callable[[], None]) -> Iter
 
 
 @contextmanager
-def staging_folder(cache: Path, version: str) -> Iterator[Path]:
-    """An empty folder beside the installed engines, gone afterwards; the lock must be held.
+def staging_folder(home: Path) -> Iterator[Path]:
+    """An empty folder beside the home, gone afterwards; the lock must be held.
 
-    What killed installations of this version left is removed first.
+    What killed installations left is removed first.
     """
-    home = engine_home(cache, version)
-    for leftover in home.parent.glob(f".staging-{version}-*"):
+    for leftover in home.parent.glob(f".staging-{home.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".staging-{version}-", dir=home.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".staging-{home.name}-", dir=home.parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(staged: Path, cache: Path, version: str) -> None:
-    """Make the staged engine the installed one, in one rename; what stood there is moved aside and removed."""
-    home = engine_home(cache, version)
+def publish(staged: Path, home: Path) -> None:
+    """Make what is staged the installed one, in one rename; what stood there is moved aside and removed."""
     staged.chmod(0o755)
     if home.exists():
-        with staging_folder(cache, f"{version}-old") as aside:
+        with staging_folder(home.with_name(f"{home.name}-old")) as aside:
             home.replace(aside / "old")
             staged.replace(home)
     else:
@@ -169,9 +176,9 @@ def storage_errors(cache: Path) -> Iterator[None]:
 
 
 def storage_failed(place: Path, why: str) -> StorageFailed:
-    """The engine can't be stored: which folder, and why."""
+    """What was to be installed can't be stored: which folder, and why."""
     return StorageFailed(
-        f"the Pulumi engine can't be stored under {place}: {why}",
+        f"nothing can be installed under {place}: {why}",
         remedy="Free some space, or set SLUICE_CACHE to a folder on another disk that can be written.",
     )
 

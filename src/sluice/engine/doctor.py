@@ -18,12 +18,15 @@ from typing import Literal, Protocol
 from sluice.cache import cache_folder
 from sluice.engine.cache import damaged_files, engine_home
 from sluice.engine.install import machine_supply
-from sluice.engine.parts import Engine, pinned_versions, version_tuple
+from sluice.engine.parts import Engine, pinned_versions
+from sluice.engine.plugins import plugin_in, pulumi_home, version_of_folder
 from sluice.engine.processes import answer
+from sluice.engine.tools import buildkit_supply, registry_supply
 
 State = Literal["ok", "missing", "optional-missing", "broken"]
 
 _INSTALL_LOCAL = 'Install Sluice with what it runs on: pip install "sluice[local]"'
+_INSTALL_IMAGES = "It comes with the first image, or: sluice doctor --install images"
 _INSTALL_ENGINE = "Run `make setup`, or `python -m sluice.engine`."
 
 
@@ -60,6 +63,9 @@ class Machine(Protocol):
 
     def plugin(self, name: str) -> Path | None:
         """A provider in Pulumi's own plugin folder: `.../resource-<name>-v<version>/<command>`."""
+
+    def tool(self, name: str) -> Path | None:
+        """A tool of ours in the cache: `buildkit` or `registry`."""
 
     def engine(self) -> Engine | None:
         """The engine `sluice` would use."""
@@ -113,8 +119,8 @@ def docker_build_part(machine: Machine) -> Part:
     """Pulumi's provider of images; only deployments that run as images need it."""
     installed = machine.plugin("docker-build")
     found = installed or machine.which("pulumi-resource-docker-build")
-    version = installed.parent.name.rpartition("-v")[2] if installed else None
-    remedy = "Only images need it: pulumi plugin install resource docker-build"
+    version = version_of_folder(installed.parent) if installed else None
+    remedy = f"Only images need it. {_INSTALL_IMAGES}"
     return _command_part("provider plugin docker-build", found, version, remedy)
 
 
@@ -160,9 +166,25 @@ def go_part(machine: Machine) -> Part:
 
 def buildkit_part(machine: Machine) -> Part:
     """BuildKit, which builds images without Docker."""
-    found = machine.which("buildkitd")
+    found = machine.which("buildkitd") or machine.tool("buildkit")
     said = machine.says(found, "--version") if found else None
-    return _command_part("BuildKit", found, _word(said, 2), "Only images on a machine without Docker need it.")
+    remedy = f"Only images on a machine without Docker need it. {_INSTALL_IMAGES}"
+    return _command_part("BuildKit", found, _word(said, 2), remedy)
+
+
+def runc_part(machine: Machine) -> Part:
+    """runc, which BuildKit without Docker runs build steps with."""
+    found = machine.which("runc")
+    said = machine.says(found, "--version") if found else None
+    remedy = "Only BuildKit without Docker needs it: apt-get install runc, or your system's package of that name."
+    return _command_part("runc", found, _word(said, 2), remedy)
+
+
+def registry_part(machine: Machine) -> Part:
+    """The registry on loopback, where images go by default."""
+    found = machine.which("registry") or machine.which("docker-registry") or machine.tool("registry")
+    said = machine.says(found, "--version") if found else None
+    return _command_part("registry", found, _word(said, 2), f"Only images need it. {_INSTALL_IMAGES}")
 
 
 def docker_part(machine: Machine) -> Part:
@@ -196,6 +218,8 @@ _LOOKS: tuple[Callable[[Machine], Part], ...] = (
     docker_build_part,
     docker_part,
     buildkit_part,
+    runc_part,
+    registry_part,
     go_part,
 )
 
@@ -249,11 +273,12 @@ class ThisMachine:
 
     def plugin(self, name: str) -> Path | None:
         """As the protocol says."""
-        home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-        found = (home / "plugins").glob(f"resource-{name}-v*/pulumi-resource-{name}")
-        return max(
-            found, key=lambda command: version_tuple(command.parent.name.rpartition("-v")[2]) or (), default=None
-        )
+        return plugin_in(pulumi_home(os.environ), name)
+
+    def tool(self, name: str) -> Path | None:
+        """As the protocol says."""
+        supply = {"buildkit": buildkit_supply, "registry": registry_supply}[name]()
+        return supply.find()
 
     def engine(self) -> Engine | None:
         """As the protocol says."""

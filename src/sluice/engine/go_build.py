@@ -1,4 +1,4 @@
-"""Building the engine from Go modules, where Pulumi's own downloads can't be reached but a module proxy can.
+"""Building the engine and tools from Go modules, where only a module proxy can be reached.
 
 Every module is pinned by a go.mod of ours and checked against the sums of its go.sum.
 """
@@ -21,7 +21,7 @@ _SDK = "github.com/pulumi/pulumi/sdk/v3"
 
 @dataclass(frozen=True)
 class GoTool:
-    """A command to build: the `tool` of a Go module of ours.
+    """Commands to build: the tools of a Go module of ours.
 
     Attributes:
         name: What progress lines call it.
@@ -55,6 +55,24 @@ def pulumi_tools(versions: Versions) -> tuple[GoTool, ...]:
     )
 
 
+def docker_build_tool(versions: Versions) -> GoTool:
+    """Pulumi's provider of images."""
+    stamp = f"-s -w -X github.com/pulumi/pulumi-docker-build/provider.Version={versions.docker_build}"
+    return GoTool("provider docker-build", MODULES / "docker-build", stamp)
+
+
+def buildkit_tool(versions: Versions) -> GoTool:
+    """`buildkitd` and `buildctl`."""
+    stamp = f"-s -w -X github.com/moby/buildkit/version.Version=v{versions.buildkit}"
+    return GoTool("BuildKit", MODULES / "buildkit", stamp)
+
+
+def registry_tool(versions: Versions) -> GoTool:
+    """`registry`, the reference registry of images."""
+    stamp = f"-s -w -X github.com/distribution/distribution/v3/version.version=v{versions.registry}"
+    return GoTool("registry", MODULES / "registry", stamp)
+
+
 @dataclass
 class Countdown:
     """Turns events into few lines: one each time another twentieth of the total is done."""
@@ -82,10 +100,12 @@ class GoBuild:
     Attributes:
         tools: What to build, in order.
         environ: The environment; its proxies, module proxy and Go caches are honoured.
+        cost: What it takes, for whoever waits for it.
     """
 
     tools: tuple[GoTool, ...]
     environ: Mapping[str, str]
+    cost: str = "4 to 8 minutes the first time, 5 GB of Go's caches"
 
     @property
     def source(self) -> EngineSource:
@@ -103,7 +123,7 @@ class GoBuild:
         go = shutil.which("go", path=self.environ.get("PATH", ""))
         if go is None:
             raise EngineMissing("there is no Go on PATH to build it with")
-        progress("building from Go modules: 4 to 8 minutes the first time, 5 GB of Go's caches")
+        progress(f"building from Go modules: {self.cost}")
         for tool in self.tools:
             work = staged / "module"
             shutil.copytree(tool.module, work)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
 
+from sluice.cache import cache_folder
 from sluice.engine.parts import Engine
 from sluice.errors import EngineMissing, StorageFailed, UsageError
+from sluice.images.services import ImageFolder
 
 PLUGIN = "pulumi-resource-sluice"
 # What Pulumi.yaml has no place for. Every resource may wait on processes, so all are allowed at once.
@@ -24,6 +26,9 @@ ALWAYS: Mapping[str, str] = {
     "PULUMI_PARALLEL": "128",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
 }
+
+# Whatever the user has set: builds find no builder of ours anywhere else.
+_OURS = frozenset({"PATH", "BUILDX_CONFIG"})
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,11 @@ class ProjectHome:
         beside.replace(link)
 
     def variables(self, engine: Engine, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return what the engine needs beside `environ`: PATH, the passphrase file, our settings."""
+        """Return what the engine needs beside `environ`: PATH, the passphrase file, builders, our settings."""
         path = [str(Path(sys.executable).parent), str(engine.bin), environ.get("PATH", os.defpath)]
-        wanted = {**ALWAYS, **self._passphrase(environ), "PATH": os.pathsep.join(path)}
-        return {key: value for key, value in wanted.items() if key == "PATH" or key not in environ}
+        builders = {"BUILDX_CONFIG": str(ImageFolder.of(cache_folder()).buildx)}
+        wanted = {**ALWAYS, **builders, **self._passphrase(environ), "PATH": os.pathsep.join(path)}
+        return {key: value for key, value in wanted.items() if key in _OURS or key not in environ}
 
     def _passphrase(self, environ: Mapping[str, str]) -> dict[str, str]:
         given = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & environ.keys()

@@ -89,7 +89,7 @@ class EngineSupply:
         def on_wait() -> None:
             progress("another process is installing the Pulumi engine: waiting for it")
 
-        with storage_errors(self.cache), install_lock(self.cache, self.version, on_wait):
+        with storage_errors(self.cache), install_lock(engine_home(self.cache, self.version), on_wait):
             return cached_engine(self.cache, self.version) or self._try_all(progress)
 
     def _try_all(self, progress: Progress) -> Engine:
@@ -108,11 +108,12 @@ class EngineSupply:
         )
 
     def _try(self, installer: Installer, progress: Progress) -> Engine:
-        with staging_folder(self.cache, self.version) as staged:
+        home = engine_home(self.cache, self.version)
+        with staging_folder(home) as staged:
             installer.install(staged, progress)
             self._verify(staged / "bin" / COMMAND)
             write_manifest(staged, self.version, installer.source)
-            publish(staged, self.cache, self.version)
+            publish(staged, home)
         engine = cached_engine(self.cache, self.version)
         if engine is None:
             raise EngineMissing("what was installed was changed at once by something else")

@@ -36,11 +36,16 @@ class Engine:
 
 @dataclass(frozen=True)
 class Versions:
-    """The pins of versions.toml: the oldest engine that will do, and what is installed."""
+    """The pins of versions.toml: for the engine and each tool the oldest that will do, and what is installed."""
 
     minimum: str
     engine: str
     language_host: str
+    docker_build: str
+    buildkit_minimum: str
+    buildkit: str
+    registry_minimum: str
+    registry: str
 
 
 def pinned_versions() -> Versions:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sluice.spec.models import SecretReference, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.terms import SecretReference
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 
 
 @dataclass(frozen=True)

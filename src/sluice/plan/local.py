@@ -14,22 +14,31 @@ from sluice.errors import AccessDenied, SpecError, Unsupported
 from sluice.plan.access import SECRETS_READER, Assignment, assignments, identities_of, may_read
 from sluice.plan.connections import connections_read
 from sluice.plan.graph import Graph, Output, Resource
+from sluice.plan.needs import python_needs
+from sluice.plan.runtimes import (
+    Runtime,
+    container_image,
+    folder_name,
+    refuse_container,
+    runtime_of,
+    runtime_properties,
+)
 from sluice.plan.servers import ServerKind, concurrency, server_kind
+from sluice.spec.frozen import frozen_map
 from sluice.spec.models import (
-    AssetReference,
     AuthMode,
     Connection,
     Deployment,
     Endpoint,
+    Environment,
     Flow,
     Model,
-    ModelContent,
     Probe,
-    SecretReference,
     SpecSet,
-    frozen_map,
+    where,
 )
 from sluice.spec.references import Asset, find_local
+from sluice.spec.terms import AssetReference, SecretReference
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,27 @@ class Goal:
     mirror: Mapping[str, int] = field(default_factory=frozen_map)
 
 
-def plan_local(specs: SpecSet, goals: Mapping[str, Goal], ports: Mapping[str, int]) -> Graph:
+@dataclass(frozen=True)
+class Local:
+    """What is said of a whole stack: its runtime (a deployment may choose another), and the names of the images that
+    are built for deployments, by `endpoint/deployment`.
+    """  # noqa: D205 - one sentence
+
+    runtime: Runtime = Runtime.PROCESS
+    images: Mapping[str, str] = field(default_factory=frozen_map)
+
+
+PROCESSES = Local()
+
+
+def plan_local(specs: SpecSet, goals: Mapping[str, Goal], ports: Mapping[str, int], local: Local = PROCESSES) -> Graph:
     """Return the resource graph of a stack on this machine.
 
     Args:
         specs: checked specifications.
         goals: by endpoint.
         ports: by endpoint, where the user chose one.
+        local: how deployments run here.
 
     Raises:
         SpecError: a reference to a model, environment or connection that no spec defines.
@@ -60,7 +83,7 @@ def plan_local(specs: SpecSet, goals: Mapping[str, Goal], ports: Mapping[str, in
     resources = [*_identities(specs), *_assignments(held), *map(_connection, specs.connections.values())]
     for endpoint in specs.endpoints.values():
         port = ports.get(endpoint.name)
-        resources += _EndpointPlan(specs, endpoint, held).resources(goals.get(endpoint.name, Goal()), port)
+        resources += _EndpointPlan(specs, endpoint, held, local).resources(goals.get(endpoint.name, Goal()), port)
     return Graph(tuple({resource.key: resource for resource in resources}.values()))
 
 
@@ -91,6 +114,7 @@ class _EndpointPlan:
     specs: SpecSet
     endpoint: Endpoint
     held: tuple[Assignment, ...]
+    local: Local
 
     def resources(self, goal: Goal, port: int | None) -> list[Resource]:
         refuse_what_only_azure_has(self.endpoint)
@@ -127,9 +151,14 @@ class _EndpointPlan:
         refuse_kubernetes(deployment)
         name = f"{deployment.endpoint_name}/{deployment.name}"
         model = _resolved(deployment, "model", deployment.model, self.specs.models)
-        kind = server_kind(deployment, model)
+        written = _resolved(deployment, "environment", deployment.environment, self.specs.environments)
+        kind, runtime = server_kind(deployment, model, written), runtime_of(deployment, self.local.runtime)
+        refuse_container(deployment, kind, runtime)
         flow = model.content.flow if model and model.content else None
-        environment = _environment(self.specs, deployment, kind, model, name)
+        built = self.local.images.get(name)
+        if built and runtime is Runtime.DOCKER:
+            yield Resource("Image", built, frozen_map(), (), deployment.endpoint_name)
+        environment = _environment(deployment, (kind, runtime), model, written, built)
         yield environment
         files = _model(self.specs.root, deployment, model) if model else None
         code = _code(self.specs.root, deployment)
@@ -140,7 +169,8 @@ class _EndpointPlan:
         needs += [f"Connection:{connection}" for connection in reads.values()]
         needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self._grants()]
         properties = _deployment_properties(deployment, kind, environment.key, reads, self._reader())
-        properties["model"] = _reference(files) if files else None
+        properties |= runtime_properties(deployment, kind, runtime, written)
+        properties["model"] = {**_reference(files), "folder": folder_name(model)} if files and model else None
         properties["code"] = _script(code, deployment) if code else None
         needs = list(dict.fromkeys(needs))
         yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
@@ -163,32 +193,36 @@ class _EndpointPlan:
 def refuse_what_only_azure_has(endpoint: Endpoint) -> None:
     """Raise Unsupported for an endpoint that this machine can't stand in for."""
     if endpoint.compute:
-        raise _only_azure(endpoint, f"compute {endpoint.compute} (a Kubernetes endpoint)", "Leave `compute` out")
+        reason = f"compute {endpoint.compute} (a Kubernetes endpoint)"
+        raise _only_azure(endpoint, "compute", reason, "Leave `compute` out")
     if endpoint.auth_mode is AuthMode.AAD_TOKEN:
-        raise _only_azure(endpoint, "auth_mode aad_token needs Microsoft Entra ID", "Use key or aml_token")
+        raise _only_azure(endpoint, "auth_mode", "auth_mode aad_token needs Microsoft Entra ID", "Use key or aml_token")
     if endpoint.public_network_access == "disabled":
-        raise _only_azure(endpoint, "public_network_access: disabled needs a private network", "Leave it out")
+        reason = "public_network_access: disabled needs a private network"
+        raise _only_azure(endpoint, "public_network_access", reason, "Leave it out")
 
 
-def _only_azure(endpoint: Endpoint, what: str, remedy: str) -> Unsupported:
+def _only_azure(endpoint: Endpoint, key: str, what: str, remedy: str) -> Unsupported:
     message = f"endpoint {endpoint.name}: {what}, which the local target has not"
-    return Unsupported(message, remedy=f"{remedy} in an overlay of this stack, or set target: azure.", at=endpoint.at)
+    remedy = f"{remedy} in an overlay of this stack, or set target: azure."
+    return Unsupported(message, remedy=remedy, at=where(endpoint, key))
 
 
 def refuse_kubernetes(deployment: Deployment) -> None:
     """Raise Unsupported for a deployment whose form only Azure's clusters run."""
-    reason = ""
+    key, reason = "", ""
     if deployment.type == "kubernetes":
-        reason = "type: kubernetes needs a cluster"
+        key, reason = "type", "type: kubernetes needs a cluster"
     elif deployment.scale_settings.type != "default":
-        reason = f"scale_settings.type {deployment.scale_settings.type} needs an autoscaler"
+        key, reason = "scale_settings.type", f"scale_settings.type {deployment.scale_settings.type} needs an autoscaler"
     elif deployment.egress_public_network_access == "disabled":
+        key = "egress_public_network_access"
         reason = "egress_public_network_access: disabled needs a private network"
     if reason:
         raise Unsupported(
             f"deployment {deployment.name}: {reason}, which the local target has not",
             remedy="Change it in an overlay of this stack, or set target: azure.",
-            at=deployment.at,
+            at=where(deployment, key),
         )
 
 
@@ -220,7 +254,7 @@ def _model(root: Path, deployment: Deployment, model: Model) -> Resource:
         raise Unsupported(
             f"deployment {deployment.name}: model {model.name or '(inline)'} has no local files",
             remedy="Point the model's path at a folder of this project.",
-            at=model.at,
+            at=where(model, "path"),
         )
     digest = model.content.sha256
     name = model.name or f"{deployment.endpoint_name}-{deployment.name}"
@@ -244,25 +278,29 @@ def relative_to(root: Path, path: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
 
 
-def _environment(specs: SpecSet, deployment: Deployment, kind: ServerKind, model: Model | None, name: str) -> Resource:
-    environment = _resolved(deployment, "environment", deployment.environment, specs.environments)
-    own = environment.requirements if environment else ()
-    added = _brought(model.content, own) if model and model.content else ()
-    properties = {
+def _environment(
+    deployment: Deployment,
+    how: tuple[ServerKind, Runtime],
+    model: Model | None,
+    environment: Environment | None,
+    built: str | None,
+) -> Resource:
+    """Return what a deployment runs in: packages for a process, an image for a container."""
+    kind, runtime = how
+    needs = python_needs(environment, model.content if model else None)
+    name = f"{deployment.endpoint_name}/{deployment.name}"
+    properties: dict[str, object] = {
         "name": name,
+        "runtime": str(runtime),
         "server": str(kind),
         "image": environment.image if environment else None,
-        "requirements": list(dict.fromkeys((*own, *added))),
-        "pythonVersion": environment.python_version if environment else None,
+        "requirements": list(needs.requirements),
+        "pythonVersion": needs.python_version,
     }
-    return Resource("Environment", name, frozen_map(properties), (), deployment.endpoint_name)
-
-
-def _brought(content: ModelContent, own: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the packages a model brings: a flow's always; an MLflow model's where the environment names none."""
-    if content.flow:
-        return content.flow.requirements
-    return () if own else content.requirements
+    if runtime is Runtime.DOCKER:
+        properties |= {"image": container_image(deployment, environment, built), "requirements": []}
+    after = tuple(value.resource for value in properties.values() if isinstance(value, Output))
+    return Resource("Environment", name, frozen_map(properties), after, deployment.endpoint_name)
 
 
 def _deployment_properties(
@@ -342,7 +380,7 @@ def _refuse_undefined(specs: SpecSet, deployment: Deployment, connection: str) -
     raise SpecError(
         f"deployment {deployment.name} reads connection {connection}, which no specification defines; found: {have}",
         remedy=f"Add connections/{connection}.yaml, or name another in environment_variables.",
-        at=deployment.at,
+        at=where(deployment, "model"),
     )
 
 
@@ -356,5 +394,5 @@ def _refuse_ungranted(
         f" identity {identity or '(none)'} lacks role '{SECRETS_READER}' at scope workspace",
         remedy="Set properties.enforce_access_to_default_secret_stores: enabled on the endpoint,"
         f" or grant the role in access.yaml (identity: {identity or 'NAME'}, scope: workspace).",
-        at=deployment.at,
+        at=where(deployment, "model"),
     )

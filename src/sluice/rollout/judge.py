@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sluice.rollout.models import Judged, Metric, MetricKind, Readings, Sample, Verdict, Walk
 from sluice.rollout.proportions import Bet, Counts, placed
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 
 
 def judged(walk: Walk, before: Mapping[str, Judged], readings: Readings) -> Mapping[str, Judged]:

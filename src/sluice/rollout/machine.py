@@ -24,7 +24,7 @@ from sluice.rollout.models import (
     Verdict,
     Walk,
 )
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sluice.rollout.proportions import Bet, Counts
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sluice.spec.build_assets import build_environment, build_model
+from sluice.spec.frozen import frozen_map
 from sluice.spec.models import (
     Access,
-    AssetReference,
     AuthMode,
     CodeConfiguration,
     Deployment,
@@ -21,12 +21,11 @@ from sluice.spec.models import (
     Probe,
     RequestSettings,
     ScaleSettings,
-    Value,
-    frozen_map,
 )
 from sluice.spec.nodes import ListNode, MapNode, Node, ScalarNode, dig, items, text, whole
 from sluice.spec.references import asset_reference, secret_reference
-from sluice.spec.values import as_text, local_path, text_map
+from sluice.spec.terms import AssetReference, Value
+from sluice.spec.values import as_text, key_marks, local_path, text_map
 
 
 def build_endpoint(node: Node) -> Endpoint:
@@ -43,6 +42,7 @@ def build_endpoint(node: Node) -> Endpoint:
         tags=text_map(node, "tags"),
         properties=text_map(node, "properties"),
         public_network_access=text(node, "public_network_access"),
+        marks=key_marks(node),
     )
 
 
@@ -81,6 +81,7 @@ def build_deployment(node: Node, root: Path) -> Deployment:
         description=text(node, "description") or "",
         tags=text_map(node, "tags"),
         properties=text_map(node, "properties"),
+        marks=key_marks(node),
     )
 
 

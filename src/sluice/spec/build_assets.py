@@ -8,7 +8,7 @@ from sluice.errors import SpecFileError
 from sluice.spec.models import Build, Environment, InferenceConfig, Model, Route
 from sluice.spec.nodes import MapNode, Node, dig, text, whole
 from sluice.spec.requirements import PythonNeeds, environment_needs
-from sluice.spec.values import is_remote, local_path, text_map, version_of
+from sluice.spec.values import is_remote, key_marks, local_path, text_map, version_of
 
 
 def build_model(node: Node, root: Path) -> Model:
@@ -25,6 +25,7 @@ def build_model(node: Node, root: Path) -> Model:
         description=text(node, "description") or "",
         tags=text_map(node, "tags"),
         properties=text_map(node, "properties"),
+        marks=key_marks(node),
     )
 
 
@@ -49,13 +50,14 @@ def build_environment(node: Node, root: Path) -> Environment:
         python_version=needs.python_version,
         description=text(node, "description") or "",
         tags=text_map(node, "tags"),
+        marks=key_marks(node),
     )
 
 
 def _needs(node: Node, root: Path) -> PythonNeeds:
     try:
         return environment_needs(node, root)
-    except SpecFileError:
+    except (SpecFileError, OSError):
         return PythonNeeds()
 
 

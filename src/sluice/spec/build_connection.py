@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sluice.errors import Mark
-from sluice.spec.models import Connection, SecretReference, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Connection
 from sluice.spec.nodes import Node, dig, items, text
 from sluice.spec.references import secret_or_literal, secret_reference
+from sluice.spec.terms import SecretReference
 from sluice.spec.values import as_text, text_map
 
 # Workspace types that prompt flow calls otherwise.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sluice.errors import Mark, SpecError, SpecFileError
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at
 from sluice.spec.kinds import Kind, detect
 from sluice.spec.merge import merged
-from sluice.spec.models import Diagnostic
 from sluice.spec.nodes import Node, dig, text
-from sluice.spec.parse import display_path, read_documents, single
+from sluice.spec.parse import read_documents, single
+from sluice.spec.reading import display_path
 from sluice.spec.values import as_text
 
 DEFAULT_PATTERNS = (
@@ -24,11 +25,15 @@ DEFAULT_PATTERNS = (
 )
 SETTINGS_FILE = "stack.yaml"
 
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".git", ".venv", ".sluice", ".promptflow"})
+# What a stack is made of. Flows are read where a model names them; the rest is validated file by file.
+DEPLOYED_KINDS = frozenset({
+    Kind.ENDPOINT, Kind.DEPLOYMENT, Kind.MODEL, Kind.ENVIRONMENT, Kind.CONNECTION, Kind.ACCESS,
+})  # fmt: skip
+
+SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".git", ".venv", ".sluice", ".promptflow"})
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """One specification as it is written; `overlay` is set on a stack's file that found nothing to lie upon."""
 
     kind: Kind
@@ -46,8 +51,7 @@ class Document:
         return (self.node.at.path,) if self.kind is Kind.ACCESS else (name,)
 
 
-@dataclass(frozen=True)
-class Gathered:
+class Gathered(NamedTuple):
     """Specifications and what was found wrong while they were gathered."""
 
     documents: tuple[Document, ...] = ()
@@ -57,7 +61,7 @@ class Gathered:
 def gather(root: Path, patterns: Sequence[str] | None) -> Gathered:
     """Return the specifications that `patterns` (default: DEFAULT_PATTERNS) match below `root`.
 
-    Files that are no specification of ours are left out; unreadable ones are errors.
+    Files of other kinds than DEPLOYED_KINDS are left out; unreadable ones are errors.
     """
     findings: list[Diagnostic] = []
     paths: dict[Path, None] = {}
@@ -87,13 +91,13 @@ def _matches(root: Path, pattern: str) -> list[Path]:
         raise SpecError(f"the pattern `{pattern}` is absolute", remedy="Write it relative to the project.")
     files = root.glob(pattern + "/*.y*ml" if pattern.endswith("**") else pattern)
     below = len(root.parts)
-    return sorted(path for path in files if path.is_file() and not _SKIPPED_FOLDERS & set(path.parts[below:]))
+    return sorted(path for path in files if path.is_file() and not SKIPPED_FOLDERS & set(path.parts[below:]))
 
 
 def _document(path: Path, root: Path) -> Iterator[Document]:
     documents = read_documents(path, root)
     kind = detect(documents[0], path.relative_to(root) if path.is_relative_to(root) else path) if documents else None
-    if kind and kind is not Kind.STACK:
+    if kind in DEPLOYED_KINDS:
         yield Document(kind, single(documents, Mark(display_path(path, root))))
 
 
@@ -120,14 +124,15 @@ def overlaid(base: Sequence[Document], overlays: Iterable[Node]) -> Gathered:
     documents = list(base)
     findings: list[Diagnostic] = []
     for node in overlays:
-        kind = detect(node, Path(node.at.path))
+        told = detect(node, Path(node.at.path))
+        kind = told if told in DEPLOYED_KINDS else None
         found = [index for index, document in enumerate(documents) if _means(node, kind, document)]
         if len(found) == 1:
             target = documents[found[0]]
-            documents[found[0]] = replace(target, node=merged(target.node, node))
+            documents[found[0]] = target._replace(node=merged(target.node, node))
         elif found:
             findings.append(_ambiguous(node, [documents[index] for index in found]))
-        elif kind and kind is not Kind.STACK:
+        elif kind:
             documents.append(Document(kind, node, overlay=True))
         elif text(node, "name"):
             findings.append(_unmatched(node))

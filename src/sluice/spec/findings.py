@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluice.errors import Mark
+from sluice.spec.diagnostics import Diagnostic
+from sluice.spec.faults import Fault
 from sluice.spec.kinds import Kind
-from sluice.spec.models import Diagnostic
 from sluice.spec.nodes import ListNode, MapNode, Node, ScalarNode, Step, dig, mark_of, to_json
 from sluice.spec.schema import Place, at, validator
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
+MOST_FINDINGS = 100
+"""How many findings of one sort are told of a file: who has more begins with the first."""
 _LONGEST_SHOWN = 60
+_LONGEST_MESSAGE = 1_000
 _PLACEHOLDER = "It looks like a placeholder: fill it in."
 _ARTICLES = {
     "string": "a string",
@@ -32,29 +36,51 @@ _ARTICLES = {
 
 
 def schema_findings(kind: Kind, node: Node, place: Place) -> tuple[Diagnostic, ...]:
-    """Return every breach of the schema of `kind` in `node`, in the order of the file; `place` is its top."""
+    """Return the breaches of the schema of `kind` in `node`, in the order of the file; `place` is its top.
+
+    Of very many only the first are told, and that there are more.
+    """
     errors = validator(kind).iter_errors(to_json(node))
     found = (finding for error in errors for finding in _translate(error, node, place))
-    return tuple(sorted(set(found), key=lambda finding: (finding.at, finding.message)))
+    told = sorted(set(islice(found, MOST_FINDINGS)), key=lambda finding: (finding.at, finding.message))
+    if next(found, None):
+        message = f"more than {MOST_FINDINGS} breaches of the schema: the others are not told"
+        told.append(note_at(told[-1].at, message, "Mend these first.", "more-findings"))
+    return tuple(told)
 
 
 def error_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return an error."""
-    return Diagnostic("error", where, message, remedy, code)
+    return Diagnostic("error", where, _bounded(message), remedy, code)
 
 
 def warning_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return a warning."""
-    return Diagnostic("warning", where, message, remedy, code)
+    return Diagnostic("warning", where, _bounded(message), remedy, code)
 
 
 def note_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return a note: worth knowing, nothing to mend."""
-    return Diagnostic("note", where, message, remedy, code)
+    return Diagnostic("note", where, _bounded(message), remedy, code)
+
+
+def refused_path(error: OSError, where: Mark) -> Diagnostic:
+    """Return what is told where the system refuses to look at a path that the file at `where` names."""
+    name = f"`{PurePath(error.filename).name[:80]}`" if isinstance(error.filename, str) else "a path"
+    reason = (error.strerror or "unknown reason").lower()
+    message = f"{name}, which this file names, can't be looked at: {reason}"
+    return error_at(where, message, "Correct the path, or its permissions.", Fault.UNREADABLE)
+
+
+def _bounded(message: str) -> str:
+    """Return a message that stays readable, whatever the file holds."""
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """Return the known word that `word` was probably meant to be."""
+    from difflib import get_close_matches
+
     folded = {name.lower().replace("_", ""): name for name in reversed(known)}
     found = get_close_matches(word.lower().replace("_", "").replace("-", ""), folded, n=1, cutoff=0.7)
     return folded[found[0]] if found else None
@@ -87,8 +113,7 @@ def dotted(path: tuple[Step, ...]) -> str:
     return shown
 
 
-@dataclass(frozen=True)
-class _Breach:
+class _Breach(NamedTuple):
     """One breach: what the validator says of it, and where in the file it is."""
 
     kind: Any
@@ -141,8 +166,9 @@ def _said_otherwise(name: str, breach: _Breach) -> bool:
         return not (isinstance(found, ScalarNode) and isinstance(found.value, str))
     if name != "Required" or not isinstance(found, MapNode):
         return False
-    unknown = [key for key in found.entries if key not in breach.spot.keys]
-    return any(nearest(key, breach.spot.keys) == breach.kind.property for key in unknown)
+    known = breach.spot.keys
+    unknown = islice((key for key in found.entries if key not in known), MOST_FINDINGS)
+    return any(nearest(key, known) == breach.kind.property for key in unknown)
 
 
 def _alternatives(breach: _Breach, place: Place) -> Iterator[Diagnostic]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.spec.models import Flow, FlowConnectionUse
 from sluice.spec.nodes import ListNode, MapNode, Node, dig, items, text
 from sluice.spec.parse import read_node
 from sluice.spec.requirements import pip_lines
 
-FLOW_FILES = ("flow.dag.yaml", "flow.flex.yaml")
+if TYPE_CHECKING:
+    import ast
+
+FLOW_FILES = ("flow.dag.yaml", "flow.flex.yaml", "flow.dag.yml", "flow.flex.yml")
 
 _CONNECTION_TYPE = re.compile(r"\w*Connection\b")
 _FIELD_REFERENCE = re.compile(r"\$\{(?P<connection>[\w -]+)\.[\w -]+\}")
@@ -43,17 +46,10 @@ def read_flow(folder: Path, files: Mapping[str, Path] | None = None, root: Path 
         connections=tuple(dict.fromkeys(_connections(node, found))),
         requirements=pip_lines(requirements_file) if requirements_file else (),
         requirements_file=requirements_file,
+        image=text(node, "environment", "image"),
         inputs=tuple(key for key, _ in items(node, "inputs")),
         outputs=tuple(key for key, _ in items(node, "outputs")),
     )
-
-
-def additional_includes(node: Node) -> Iterator[tuple[str, Node]]:
-    """Yield each path of a flow's `additional_includes` and the node it is written in."""
-    listed = dig(node, "additional_includes")
-    for item in listed.items if isinstance(listed, ListNode) else ():
-        if written := text(item):
-            yield written, item
 
 
 class _Files:
@@ -127,6 +123,8 @@ def _node_connections(name: str, step: Node, files: _Files) -> Iterator[FlowConn
 
 def _connection_parameters(source: Path | None) -> set[str]:
     """Return the parameters of a tool's source whose annotation names a connection class."""
+    import ast
+
     try:
         tree = ast.parse(source.read_bytes()) if source else None
     except (OSError, SyntaxError, ValueError):
@@ -139,11 +137,15 @@ def _connection_parameters(source: Path | None) -> set[str]:
 
 
 def _is_tool(decorator: ast.expr) -> bool:
+    import ast
+
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")) == "tool"
 
 
 def _annotated(arguments: ast.arguments) -> Iterator[str]:
+    import ast
+
     for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         if argument.annotation is not None and _CONNECTION_TYPE.search(ast.unparse(argument.annotation)):
             yield argument.arg

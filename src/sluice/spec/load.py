@@ -1,24 +1,28 @@
-"""From files to a checked set of specifications: the door of this package."""
+"""From files to a checked set of specifications: the door of this package.
+
+What only a whole stack needs is imported where it is used: a file by itself is checked in milliseconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sluice.errors import Mark, SpecError, SpecFileError
-from sluice.spec.build import build_access, build_deployment, build_endpoint
-from sluice.spec.build_assets import build_environment, build_model
-from sluice.spec.build_connection import build_connection
-from sluice.spec.content import model_content
+from sluice.errors import Mark, SpecError
+from sluice.spec.checking import Checked, check_document
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.documents import Document, Gathered, gather, gather_overlays, overlaid
-from sluice.spec.findings import error_at, schema_findings
+from sluice.spec.faults import FILE_FAULTS
+from sluice.spec.findings import error_at, refused_path
+from sluice.spec.frozen import frozen_map
 from sluice.spec.kinds import Kind
-from sluice.spec.models import Deployment, Diagnostic, Model, ModelContent, SpecSet, frozen_map
+from sluice.spec.models import Deployment, Model, ModelContent, SpecSet
 from sluice.spec.nodes import mark_of
-from sluice.spec.rules.across import World, across_findings
-from sluice.spec.rules.registry import own_findings
-from sluice.spec.schema import normalised, top
+
+if TYPE_CHECKING:
+    from sluice.spec.rules.world import World
 
 
 def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | None = None) -> SpecSet:
@@ -32,14 +36,16 @@ def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | N
         patterns: globs relative to `root`; None means `documents.DEFAULT_PATTERNS`.
         stack: folder name below `stacks/`; None means no overlays.
     """
+    from sluice.spec.rules.across import across_findings
+
     root = root.resolve()
     found = _stacked(root, gather(root, patterns), stack)
-    checked = [check_document(document, root) for document in found.documents]
+    checked = [check_document(document, root, alone=False) for document in found.documents]
     unique, repeated = _unique([one for one in checked if one.readable])
     world, content_findings = _with_contents(_world(root, unique, checked))
     findings = [finding for one in checked for finding in one.diagnostics]
     findings += [*found.diagnostics, *repeated, *content_findings]
-    if not any(finding.code == SpecFileError.code for finding in found.diagnostics):
+    if not any(finding.code in FILE_FAULTS for finding in found.diagnostics):
         findings += across_findings(world)  # what a file that can't be read says, the others may lean on
     return _spec_set(world, findings)
 
@@ -76,29 +82,6 @@ def _stacked(root: Path, base: Gathered, stack: str | None) -> Gathered:
     return Gathered(found.documents, (*base.diagnostics, *unreadable, *found.diagnostics))
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A document with values read, what is wrong with it, and whether a model can be made of it."""
-
-    document: Document
-    diagnostics: tuple[Diagnostic, ...]
-    readable: bool
-
-
-def check_document(document: Document, root: Path) -> Checked:
-    """Return what is wrong with one specification by itself: its schema and the rules of its kind."""
-    place = top(document.kind)
-    read = replace(document, node=normalised(document.node, place))
-    breaches = schema_findings(document.kind, read.node, place)
-    misspelled = any(breach.code == "unknown-key" for breach in breaches)
-    own = [one for one in own_findings(read.kind, read.node, root) if not (misspelled and one.code == "required")]
-    findings = (*breaches, *own)
-    if document.overlay and any(finding.severity == "error" for finding in findings):
-        message = f"this overlay matches no {document.kind} of its name, and is none by itself"
-        findings = (error_at(read.node.at, message, "Check its name.", "overlay"), *findings)
-    return Checked(read, findings, not breaches)
-
-
 def _unique(checked: Sequence[Checked]) -> tuple[list[Document], list[Diagnostic]]:
     """Return the documents without those whose name another one has already, and errors for these."""
     first: dict[tuple[str, ...], Document] = {}
@@ -113,6 +96,11 @@ def _unique(checked: Sequence[Checked]) -> tuple[list[Document], list[Diagnostic
 
 
 def _world(root: Path, documents: Sequence[Document], checked: Sequence[Checked]) -> World:
+    from sluice.spec.build import build_access, build_deployment, build_endpoint
+    from sluice.spec.build_assets import build_environment, build_model
+    from sluice.spec.build_connection import build_connection
+    from sluice.spec.rules.world import World
+
     def of(kind: Kind) -> list[Document]:
         return [document for document in documents if document.kind is kind]
 
@@ -158,15 +146,29 @@ class _Contents:
         return replace(model, content=self._once(model.path, model.at)) if model.path else model
 
     def _once(self, path: Path, at: Mark) -> ModelContent | None:
-        if path.exists() and path not in self._read:
-            self._read[path] = self._content(path, at)
-        return self._read.get(path)
+        if path not in self._read:
+            self._read[path] = self._looked_up(path, at)
+        return self._read[path]
+
+    def _looked_up(self, path: Path, at: Mark) -> ModelContent | None:
+        try:
+            return self._content(path, at) if path.exists() else None
+        except OSError as error:
+            self.findings.append(refused_path(error, at))
+            return None
 
     def _content(self, path: Path, at: Mark) -> ModelContent | None:
+        from sluice.spec.content import model_content
+        from sluice.spec.rules.flow_folder import flow_findings
+
+        told = flow_findings(path, self._root) if path.is_dir() else ()
+        self.findings += told
         try:
             return model_content(path, self._root)
         except SpecError as error:
-            self.findings.append(error_at(error.at or at, error.message, error.remedy, error.code))
+            # The flow's own rules say the same better; without any, this is the only word.
+            if not any(finding.severity == "error" for finding in told):
+                self.findings.append(error_at(error.at or at, error.message, error.remedy, error.code))
             return None
 
 
@@ -185,4 +187,5 @@ def _spec_set(world: World, findings: Iterable[Diagnostic]) -> SpecSet:
         connections=world.connections,
         access=world.access,
         diagnostics=tuple(sorted(set(findings), key=order)),
+        unread=world.unread,
     )

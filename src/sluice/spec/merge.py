@@ -8,12 +8,15 @@ from sluice.spec.nodes import Entry, MapNode, Node, map_node
 def merged(base: Node, overlay: Node) -> Node:
     """Return `base` with `overlay` on top: mappings key by key, all else replaced.
 
-    Every value keeps its own mark, so a message names the file it came from.
+    Every value keeps its own mark, so a message names the file it came from. Of several overlays it does not matter
+    which two are merged first.
     """
-    if not isinstance(base, MapNode) or not isinstance(overlay, MapNode):
+    if not isinstance(overlay, MapNode) or overlay.whole:
         return overlay
+    if not isinstance(base, MapNode):
+        return overlay._replace(whole=True)
     entries = dict(base.entries)
     for key, entry in overlay.entries.items():
         under = entries.get(key)
-        entries[key] = Entry(entry.key_at, merged(under.node, entry.node)) if under else entry
-    return map_node(base.at, entries)
+        entries[key] = Entry(entry.key_at, merged(under.node, entry.node), entry.key_becomes) if under else entry
+    return map_node(base.at, entries, whole=base.whole)

@@ -9,19 +9,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Protocol
 
 from sluice.errors import Mark
+from sluice.spec.diagnostics import Diagnostic
+from sluice.spec.frozen import frozen_map
+from sluice.spec.terms import AssetReference, SecretReference, Value
 
-Severity = Literal["error", "warning", "note"]
-K = TypeVar("K")
-V = TypeVar("V")
+
+class Marked(Protocol):
+    """A specification that knows where its keys stand: dotted key (`request_settings.request_timeout_ms`) to place."""
+
+    @property
+    def at(self) -> Mark:
+        """Where the specification begins."""
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """Where its keys stand."""
 
 
-def frozen_map(items: Mapping[K, V] | None = None) -> Mapping[K, V]:
-    """Return a read-only copy of `items`, in the same order."""
-    return MappingProxyType(dict(items or {}))
+def where(spec: Marked, key: str) -> Mark:
+    """Return where the dotted `key` stands in its file; where it is not written, the beginning of `spec`."""
+    return spec.marks.get(key, spec.at)
 
 
 class AuthMode(StrEnum):
@@ -38,41 +48,6 @@ class IdentityType(StrEnum):
     SYSTEM_ASSIGNED = "system_assigned"
     USER_ASSIGNED = "user_assigned"
     NONE = "none"
-
-
-class SecretScheme(StrEnum):
-    """Where a secret reference points."""
-
-    CONFIG = "config"
-    ENV = "env"
-    KEYVAULT = "keyvault"
-    LITERAL = "literal"
-
-
-@dataclass(frozen=True)
-class SecretReference:
-    """A secret in a spec: `${config:NAME}`, `${env:NAME}`, `${keyvault:VAULT/NAME}`, or written out.
-
-    `name` is what stands after the colon; for LITERAL it is the secret itself, so it never shows in `repr`.
-    """
-
-    scheme: SecretScheme
-    name: str = field(repr=False)
-    at: Mark | None = field(default=None, compare=False)
-
-
-Value = str | SecretReference
-
-
-@dataclass(frozen=True)
-class AssetReference:
-    """`azureml:name:version`, `azureml:name@label`, an ARM id, or a registry address (kept in `text`)."""
-
-    text: str
-    name: str | None = None
-    version: str | None = None
-    label: str | None = None
-    at: Mark | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -98,6 +73,7 @@ class Endpoint:
     tags: Mapping[str, str] = field(default_factory=frozen_map)
     properties: Mapping[str, str] = field(default_factory=frozen_map)
     public_network_access: str | None = None
+    marks: Mapping[str, Mark] = field(default_factory=frozen_map, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -144,6 +120,7 @@ class Environment:
     python_version: str | None = None
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=frozen_map)
+    marks: Mapping[str, Mark] = field(default_factory=frozen_map, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -156,12 +133,16 @@ class FlowConnectionUse:
 
 @dataclass(frozen=True)
 class Flow:
-    """What planning needs to know of a prompt flow folder (`flow.dag.yaml` or `flow.flex.yaml`)."""
+    """What planning needs to know of a prompt flow folder (`flow.dag.yaml` or `flow.flex.yaml`).
+
+    `image` is the base image its `environment` names.
+    """
 
     file: Path
     connections: tuple[FlowConnectionUse, ...] = ()
     requirements: tuple[str, ...] = ()
     requirements_file: Path | None = None
+    image: str | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -194,6 +175,7 @@ class Model:
     tags: Mapping[str, str] = field(default_factory=frozen_map)
     properties: Mapping[str, str] = field(default_factory=frozen_map)
     content: ModelContent | None = None
+    marks: Mapping[str, Mark] = field(default_factory=frozen_map, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -258,6 +240,7 @@ class Deployment:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=frozen_map)
     properties: Mapping[str, str] = field(default_factory=frozen_map)
+    marks: Mapping[str, Mark] = field(default_factory=frozen_map, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -296,22 +279,11 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Diagnostic:
-    """An error, which stops the work; a warning, which does not; a note, which asks for nothing.
-
-    `code` is stable: `sluice explain CODE` says more.
-    """
-
-    severity: Severity
-    at: Mark
-    message: str
-    remedy: str = ""
-    code: str = "spec"
-
-
-@dataclass(frozen=True)
 class SpecSet:
-    """Every specification of a stack, loaded, overlaid and checked."""
+    """Every specification of a stack, loaded, overlaid and checked.
+
+    `unread` holds kind and key of those that could not be read: what names them is not wrong.
+    """
 
     root: Path
     endpoints: Mapping[str, Endpoint] = field(default_factory=frozen_map)
@@ -321,3 +293,4 @@ class SpecSet:
     connections: Mapping[str, Connection] = field(default_factory=frozen_map)
     access: tuple[Access, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    unread: frozenset[tuple[str, ...]] = frozenset()

@@ -6,17 +6,16 @@ Values are read as PyYAML's `safe_load` reads them (YAML 1.1), because Azure's o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
+from typing import NamedTuple
 
 from sluice.errors import Mark
 
 Plain = None | bool | int | float | str | date | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarNode:
+class ScalarNode(NamedTuple):
     """One value: `written` is its text in the file, `value` what YAML makes of it."""
 
     at: Mark
@@ -24,28 +23,38 @@ class ScalarNode:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListNode:
+class ListNode(NamedTuple):
     """A sequence."""
 
     at: Mark
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A value and where its key stands."""
+class Entry(NamedTuple):
+    """A value and where its key stands. `key_becomes` is what the key turns into where YAML reads it as no string."""
 
     key_at: Mark
     node: Node
+    key_becomes: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MapNode:
-    """A mapping in the order of its file. A key that YAML reads as no string keeps the text it was written in."""
+class MapNode(NamedTuple):  # noqa: PLW1641 - its entries have no hash, so neither has it
+    """A mapping in the order of its file. A key that YAML reads as no string keeps the text it was written in.
+
+    `whole`: it lies on a value that is no mapping, so it takes the place of what lies below that as well.
+    """
 
     at: Mark
     entries: Mapping[str, Entry]
+    whole: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what the mapping says; `whole` is only about where it lies."""
+        return isinstance(other, MapNode) and (self.at, self.entries) == (other.at, other.entries)
+
+    def __ne__(self, other: object) -> bool:
+        """Compare as `==` does: a tuple would compare `whole` too."""
+        return not self == other
 
     def get(self, key: str) -> Node | None:
         """Return the value of `key`, or None where the key is missing."""
@@ -58,9 +67,9 @@ Node = ScalarNode | ListNode | MapNode
 Step = str | int
 
 
-def map_node(at: Mark, entries: Mapping[str, Entry]) -> MapNode:
+def map_node(at: Mark, entries: Mapping[str, Entry], *, whole: bool = False) -> MapNode:
     """Return a mapping node over a read-only view of `entries`."""
-    return MapNode(at, MappingProxyType(entries))
+    return MapNode(at, MappingProxyType(entries), whole)
 
 
 def dig(node: Node | None, *path: Step) -> Node | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sluice.errors import Mark
-from sluice.spec.models import AssetReference, Environment, Model, SecretReference, SecretScheme, Value
+from sluice.spec.terms import AssetReference, SecretReference, SecretScheme, Value
 
-Asset = TypeVar("Asset", Model, Environment)
+if TYPE_CHECKING:
+    from sluice.spec.models import Environment, Model
+
+Asset = TypeVar("Asset", "Model", "Environment")
 _CONNECTION = re.compile(r"\$\{\{\s*azureml://connections/(?P<name>[^}/\s]+)[^}]*\}\}")
 
 _VERSIONED = re.compile(r"azureml:(?P<name>[^:@/\s]+)(?::(?P<version>[^:@\s]+)|@(?P<label>[^:@\s]+))")
@@ -23,11 +26,6 @@ def asset_reference(text: str, at: Mark) -> AssetReference:
     found = _VERSIONED.fullmatch(text) or _ADDRESS.fullmatch(text)
     parts = found.groupdict() if found else {}
     return AssetReference(text, parts.get("name"), parts.get("version"), parts.get("label"), at)
-
-
-def is_registry_address(reference: AssetReference) -> bool:
-    """Tell whether the asset lives in a registry, which Kubernetes deployments can't use."""
-    return reference.text.startswith("azureml://registries/")
 
 
 def secret_reference(text: str, at: Mark) -> SecretReference | None:

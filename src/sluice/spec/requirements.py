@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.errors import SpecFileError
+from sluice.errors import Mark, SpecFileError
 from sluice.spec.nodes import ListNode, MapNode, Node, dig, text
-from sluice.spec.parse import read_node
+from sluice.spec.parse import read_documents, single
+from sluice.spec.reading import display_path, read_text
 from sluice.spec.values import local_path
 
 _CONDA_SPEC = re.compile(r"(?:[\w-]+::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)")
@@ -19,11 +20,15 @@ _INSTALLERS = frozenset({"python", "pip", "setuptools", "wheel", "conda", "uv"})
 
 @dataclass(frozen=True)
 class PythonNeeds:
-    """pip requirement lines, the file they came from, and the Python version asked for (`3.10`)."""
+    """pip requirement lines, the file they came from, and the Python version asked for (`3.10`).
+
+    `bare` says that there is a conda file, but that it names nothing at all.
+    """
 
     requirements: tuple[str, ...] = ()
     source: Path | None = None
     python_version: str | None = None
+    bare: bool = False
 
 
 def pip_lines(path: Path) -> tuple[str, ...]:
@@ -37,8 +42,8 @@ def pip_lines(path: Path) -> tuple[str, ...]:
 
 def _pip_lines(path: Path, above: frozenset[Path]) -> Iterator[str]:
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_text(path, path.name)
+    except SpecFileError as error:
         raise SpecFileError(f"the requirements file `{path.name}` can't be read") from error
     for line in clean_lines(content):
         included = _INCLUDE.fullmatch(line)
@@ -69,7 +74,9 @@ def environment_needs(node: Node, root: Path) -> PythonNeeds:
     if isinstance(conda, MapNode):
         return _conda_needs(conda, root / conda.at.path)
     if file := local_path(node, root, "conda_file"):
-        return _conda_needs(read_node(file, root), file)
+        documents = read_documents(file, root)
+        shown = Mark(display_path(file, root))
+        return _conda_needs(single(documents, shown), file) if documents else PythonNeeds(source=file, bare=True)
     folder = local_path(node, root, "build", "path")
     pip_file = folder / "requirements.txt" if folder else None
     return PythonNeeds(pip_lines(pip_file), pip_file) if pip_file and pip_file.is_file() else PythonNeeds()
@@ -81,7 +88,8 @@ def _conda_needs(conda: Node, source: Path) -> PythonNeeds:
     conda_lines = [spec for item in found if (spec := text(item))]
     pip = [line for item in found for line in _pip_entries(dig(item, "pip"), source)]
     converted = [line for spec in conda_lines if (line := pip_requirement(spec))]
-    return PythonNeeds(tuple(dict.fromkeys([*converted, *pip])), source, _python_version(conda_lines))
+    lines = tuple(dict.fromkeys([*converted, *pip]))
+    return PythonNeeds(lines, source, _python_version(conda_lines), bare=not found)
 
 
 def _pip_entries(node: Node | None, source: Path) -> Iterator[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from sluice.errors import Mark
-from sluice.spec.models import Diagnostic, Severity
+from sluice.spec.diagnostics import Diagnostic, Severity
+from sluice.spec.findings import dotted
 from sluice.spec.nodes import ListNode, MapNode, Node, Step
 
+_MISSING = re.compile(r"`([^`]+)` is missing")
+_QUOTED = re.compile(r"`([^`]+)`")
 
-@dataclass(frozen=True)
-class Finding:
+
+class Finding(NamedTuple):
     """A diagnostic with the dotted key it is about; the key is empty where it is about the whole file."""
 
     diagnostic: Diagnostic
@@ -22,8 +27,7 @@ class Finding:
         return self.diagnostic.severity
 
 
-@dataclass(frozen=True)
-class FileResult:
+class FileResult(NamedTuple):
     """A validated file: `kind` is None where it could not be told, or is not one of ours."""
 
     path: str
@@ -36,18 +40,57 @@ class FileResult:
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-def key_at(node: Node | None, mark: Mark) -> tuple[Step, ...]:
-    """Return the path of the key or value that stands at `mark` in `node`; empty where nothing does."""
+class Spot(NamedTuple):
+    """What begins at a place of a file: a value, or a key with its value."""
+
+    path: tuple[Step, ...]
+    node: Node
+
+
+Spots = Mapping[Mark, tuple[Spot, ...]]
+
+
+def spots(node: Node) -> Spots:
+    """Return what begins at each place of `node`, the outer before the inner: a mapping begins with its first key."""
+    found: dict[Mark, tuple[Spot, ...]] = {}
+    for mark, spot in _walk(node, ()):
+        found[mark] = (*found.get(mark, ()), spot)
+    return found
+
+
+def _walk(node: Node, path: tuple[Step, ...]) -> Iterator[tuple[Mark, Spot]]:
+    yield node.at, Spot(path, node)
     if isinstance(node, MapNode):
         for key, entry in node.entries.items():
-            if mark in {entry.key_at, entry.node.at}:
-                return (key,)
-            if below := key_at(entry.node, mark):
-                return (key, *below)
+            yield entry.key_at, Spot((*path, key), entry.node)
+            yield from _walk(entry.node, (*path, key))
     if isinstance(node, ListNode):
         for index, item in enumerate(node.items):
-            if item.at == mark:
-                return (index,)
-            if below := key_at(item, mark):
-                return (index, *below)
-    return ()
+            yield from _walk(item, (*path, index))
+
+
+def spot_of(diagnostic: Diagnostic, places: Spots) -> Spot | None:
+    """Return what a finding is about: of several things that begin at its place, the one that its message names."""
+    begun = places.get(diagnostic.at, ())
+    named = set(_QUOTED.findall(diagnostic.message))
+    for spot in reversed(begun):
+        if spot.path and ({dotted(spot.path), str(spot.path[-1])} & named):
+            return spot
+    return begun[0] if begun else None
+
+
+def with_keys(diagnostics: Iterable[Diagnostic], places: Spots) -> tuple[Finding, ...]:
+    """Return the findings of one file with the keys they are about, in the order of the file, each once.
+
+    Of two at the same place the one that was found first stays first: the cause before what follows from it.
+    """
+    ordered = sorted(dict.fromkeys(diagnostics), key=lambda one: one.at)
+    return tuple(Finding(one, _key(one, places)) for one in ordered)
+
+
+def _key(diagnostic: Diagnostic, places: Spots) -> str:
+    missing = _MISSING.match(diagnostic.message)
+    if missing:
+        return missing[1]
+    spot = spot_of(diagnostic, places)
+    return dotted(spot.path) if spot else ""

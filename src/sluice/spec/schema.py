@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, cached_property
+from operator import is_not
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluice.spec.kinds import Kind
 from sluice.spec.nodes import Entry, ListNode, MapNode, Node, Plain, ScalarNode, Step, dig, map_node
@@ -52,12 +53,16 @@ def validator(kind: Kind) -> Validator:
     return jsonschema_rs.Draft202012Validator(read_schema(file), registry=registry, base_uri=_BASE + file)
 
 
-@dataclass(frozen=True)
 class Place:
-    """What the schemas say about one value; references are already followed."""
+    """What the schemas say about one value; references are already followed.
 
-    file: str
-    schema: Schema
+    `below` keeps the places that `child` has found: thousands of files ask for the same few.
+    """
+
+    def __init__(self, file: str, schema: Schema) -> None:
+        self.file: Final = file
+        self.schema: Final = schema
+        self.below: Final[dict[tuple[Step | None, bool], Place]] = {}
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -69,11 +74,16 @@ class Place:
         """The keys that mean something here: without those that are read-only."""
         return tuple(key for key in self.keys if not child(self, key, None).schema.get("readOnly"))
 
-    @property
+    @cached_property
     def types(self) -> frozenset[str]:
         """The JSON types a value may have here."""
         types = self.schema.get("type", ())
         return frozenset([types] if isinstance(types, str) else types)
+
+    @cached_property
+    def meant(self) -> Mapping[str, str]:
+        """The values that may stand here by the form in which they compare; empty where any may."""
+        return {_squash(option): option for option in reversed(self.schema.get("enum", ()))}
 
     @property
     def secret(self) -> bool:
@@ -81,6 +91,7 @@ class Place:
         return bool(self.schema.get("writeOnly"))
 
 
+@cache
 def top(kind: Kind, *, inline: bool = False) -> Place:
     """Return the place of a whole file of `kind`; `inline`: of the same written inside a deployment."""
     file = schema_file(kind)
@@ -96,11 +107,20 @@ def at(place: Place, node: Node | None, path: tuple[Step, ...]) -> Place:
 
 def child(place: Place, step: Step, node: Node | None) -> Place:
     """Return the place of the key or item `step` with the value `node`."""
-    rest = place.schema.get("additionalProperties")
-    following = (
-        place.schema.get("properties", {}).get(step, rest) if isinstance(step, str) else place.schema.get("items")
-    )
-    return _choose(_follow(place.file, following if isinstance(following, dict) else {}), node)
+    named = step if isinstance(step, int) or step in place.schema.get("properties", ()) else None
+    wanted = (0 if isinstance(named, int) else named, isinstance(node, MapNode))
+    found = place.below.get(wanted)
+    if found is None:
+        found = place.below[wanted] = _choose(_child(place, named), mapping=wanted[1])
+    return found
+
+
+def _child(place: Place, step: Step | None) -> Place:
+    """Return the place of a known key, of an item (by any number), or of any other key (None)."""
+    following = place.schema.get("items") if isinstance(step, int) else place.schema.get("additionalProperties")
+    if isinstance(step, str):
+        following = place.schema["properties"][step]
+    return _follow(place.file, following if isinstance(following, dict) else {})
 
 
 def _follow(file: str, schema: Schema) -> Place:
@@ -115,39 +135,42 @@ def _follow(file: str, schema: Schema) -> Place:
     return Place(file, schema)
 
 
-def _choose(place: Place, node: Node | None) -> Place:
+def _choose(place: Place, *, mapping: bool) -> Place:
     """Return the alternative of a `oneOf` that fits what stands in the file: a mapping or anything else."""
     if "oneOf" not in place.schema:
         return place
     options = [_follow(place.file, option) for option in place.schema["oneOf"]]
-    return next(option for option in options if ("object" in option.types) == isinstance(node, MapNode))
+    return next(option for option in options if ("object" in option.types) == mapping)
 
 
 def normalised(node: Node, place: Place) -> Node:
-    """Return `node` with values read as leniently as Azure's loader does.
+    """Return `node` with values read as leniently as Azure's loader does; where nothing changes, the node itself.
 
     Enum values compare without case and underscores (`AMLToken`), `"3"` is a number and `"yes"` a boolean where
     the schema asks for one. Marks stay.
     """
-    if isinstance(node, MapNode):
-        read = {
-            key: Entry(entry.key_at, normalised(entry.node, child(place, key, entry.node)))
-            for key, entry in node.entries.items()
-        }
-        return map_node(node.at, read)
+    if isinstance(node, ScalarNode):
+        value = _read_value(node.value, place)
+        return node if value is node.value else ScalarNode(node.at, value, node.written)
     if isinstance(node, ListNode):
-        below = [normalised(item, child(place, index, item)) for index, item in enumerate(node.items)]
-        return ListNode(node.at, tuple(below))
-    return ScalarNode(node.at, _read_value(node.value, place), node.written)
+        items = [normalised(item, child(place, index, item)) for index, item in enumerate(node.items)]
+        return ListNode(node.at, tuple(items)) if any(map(is_not, items, node.items)) else node
+    changed = {
+        key: Entry(entry.key_at, read, entry.key_becomes)
+        for key, entry in node.entries.items()
+        if (read := normalised(entry.node, child(place, key, entry.node))) is not entry.node
+    }
+    return map_node(node.at, {**node.entries, **changed}) if changed else node
 
 
 def _read_value(value: Plain, place: Place) -> Plain:
-    if isinstance(value, str) and "enum" in place.schema:
-        return next((option for option in place.schema["enum"] if _squash(option) == _squash(value)), value)
+    if isinstance(value, str) and place.meant:
+        option = place.meant.get(_squash(value), value)
+        return value if option == value else option
     if "string" in place.types:
         return value
     if "boolean" in place.types and str(value).lower() in _TRUE | _FALSE:
-        return str(value).lower() in _TRUE
+        return value if isinstance(value, bool) else str(value).lower() in _TRUE
     return _read_number(value, place) if isinstance(value, str) else value
 
 

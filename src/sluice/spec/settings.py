@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import Mark
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.documents import SETTINGS_FILE
+from sluice.spec.faults import FILE_FAULTS
 from sluice.spec.findings import error_at, nearest, schema_findings
+from sluice.spec.frozen import frozen_map
 from sluice.spec.kinds import Kind
 from sluice.spec.load import raise_errors
-from sluice.spec.models import Diagnostic, SpecSet, frozen_map
+from sluice.spec.models import SpecSet
 from sluice.spec.nodes import ListNode, Node, ScalarNode, dig, items, mark_of, text, whole
-from sluice.spec.parse import display_path, read_node
+from sluice.spec.parse import read_node
+from sluice.spec.reading import display_path
+from sluice.spec.rules.world import may_hide
 from sluice.spec.schema import normalised, top
 
 Weights = Mapping[str, Mapping[str, int]]
@@ -21,8 +26,9 @@ Weights = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class StackSettings:
-    """What `stack.yaml` says, or its defaults. Weights are percent by endpoint and deployment; ports by endpoint.
+    """What `stack.yaml` says, or its defaults.
 
+    Weights are percent by endpoint and deployment; ports, and latencies in milliseconds, by endpoint.
     `node` is the file itself, for marks; None where there is no file.
     """
 
@@ -35,6 +41,7 @@ class StackSettings:
     mirror_traffic: Weights = field(default_factory=frozen_map)
     port: Mapping[str, int] = field(default_factory=frozen_map)
     production: bool = False
+    latency: Mapping[str, int] = field(default_factory=frozen_map)
     subscription: str | None = None
     resource_group: str | None = None
     workspace: str | None = None
@@ -72,6 +79,7 @@ def _settings(stack: str, at: Mark, node: Node) -> StackSettings:
         mirror_traffic=_weights(node, "mirrorTraffic"),
         port=_numbers(dig(node, "port")),
         production=isinstance(production, ScalarNode) and production.value is True,
+        latency=_numbers(dig(node, "latency")),
         subscription=text(node, "subscription"),
         resource_group=text(node, "resourceGroup"),
         workspace=text(node, "workspace"),
@@ -95,15 +103,17 @@ def settings_findings(settings: StackSettings, specs: SpecSet) -> tuple[Diagnost
         return ()
     return tuple(
         finding
-        for endpoint in dict.fromkeys([*settings.traffic, *settings.mirror_traffic, *settings.port])
+        for endpoint in dict.fromkeys([*settings.traffic, *settings.mirror_traffic, *settings.port, *settings.latency])
         for finding in _override_findings(endpoint, settings, settings.node, specs)
     )
 
 
 def _override_findings(name: str, settings: StackSettings, node: Node, specs: SpecSet) -> Iterator[Diagnostic]:
-    key = next(key for key in ("traffic", "mirrorTraffic", "port") if dig(node, key, name))
+    key = next(key for key in ("traffic", "mirrorTraffic", "port", "latency") if dig(node, key, name))
     at = mark_of(node, key, name)
     endpoint = specs.endpoints.get(name)
+    if endpoint is None and _may_be_hidden(specs, "endpoint", name):
+        return
     if endpoint is None:
         meant = nearest(name, list(specs.endpoints))
         yield error_at(
@@ -125,11 +135,17 @@ def _override_findings(name: str, settings: StackSettings, node: Node, specs: Sp
         yield error_at(at, message, "Remove one of the two.", "mirror")
 
 
+def _may_be_hidden(specs: SpecSet, kind: str, *key: str) -> bool:
+    """Tell whether a specification is only missing because its file could not be read."""
+    unreadable = any(finding.code in FILE_FAULTS for finding in specs.diagnostics)
+    return unreadable or may_hide(specs.unread, kind, *key)
+
+
 def _unknown_deployments(endpoint: str, node: Node, specs: SpecSet) -> Iterator[Diagnostic]:
     known = [deployment.name for deployment in specs.deployments if deployment.endpoint_name == endpoint]
     for key in ("traffic", "mirrorTraffic"):
         for name, entry in items(node, key, endpoint):
-            if name not in known:
+            if name not in known and not _may_be_hidden(specs, "deployment", endpoint, name):
                 meant = nearest(name, known)
                 remedy = f"Did you mean `{meant}`?" if meant else f"It has {', '.join(known) or 'none'}."
                 yield error_at(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sluice.errors import Mark
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.spec.nodes import Node, ScalarNode, Step, dig, items, text
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -21,6 +21,17 @@ def as_text(node: Node | None) -> str:
 def text_map(node: Node, *path: Step) -> Mapping[str, str]:
     """Return the mapping at `path` with every value as text."""
     return frozen_map({key: as_text(entry.node) for key, entry in items(node, *path)})
+
+
+def key_marks(node: Node) -> Mapping[str, Mark]:
+    """Return where each key below `node` stands, by its dotted path: `request_settings.request_timeout_ms`."""
+    return frozen_map(dict(_key_marks(node, "")))
+
+
+def _key_marks(node: Node, above: str) -> Iterator[tuple[str, Mark]]:
+    for key, entry in items(node):
+        yield above + key, entry.key_at
+        yield from _key_marks(entry.node, f"{above}{key}.")
 
 
 def version_of(node: Node) -> str:

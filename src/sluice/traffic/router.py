@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.traffic.weights import Weights
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 from sluice.errors import TrafficRefused, UsageError
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 
 Weights = Mapping[str, int]
 """Percent by deployment name: each 0 to 100; all together 0 (closed) or 100."""

@@ -127,9 +127,9 @@ def flow_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def python_of() -> Callable[[ServerKind], Path]:
-    """The interpreter of an environment with what a kind of server needs."""
-    return lambda kind: build_environment(requirements(None, kind, ()))
+def python_of() -> Callable[..., Path]:
+    """The interpreter of an environment with what a kind of server needs, and more packages."""
+    return lambda kind, *more: build_environment(requirements(None, kind, more))
 
 
 Start = Callable[..., Server]

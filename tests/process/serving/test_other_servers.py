@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,7 +46,8 @@ class Doubler(mlflow.pyfunc.PythonModel):
 mlflow.pyfunc.save_model(sys.argv[1], python_model=Doubler(), pip_requirements=[])
 """
 Start = Callable[..., Any]
-BuildEnvironment = Callable[[ServerKind], Path]
+BuildEnvironment = Callable[..., Path]
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture
@@ -102,6 +104,30 @@ def test_an_mlflow_model_answers(start: Start, python_of: BuildEnvironment, tmp_
     answer = server.score({"dataframe_split": {"columns": ["x"], "data": [[1], [2]]}})
     assert answer.json() == {"predictions": [2, 4]}
     assert listening_addresses(server.process.pid) == {f"127.0.0.1:{server.port}"}
+
+
+def test_the_example_of_a_scoring_script_answers(start: Start, python_of: BuildEnvironment) -> None:
+    example = EXAMPLES / "scoring-script"
+
+    server = start(
+        ServerKind.SCORING_SCRIPT,
+        python_of(ServerKind.SCORING_SCRIPT, "rank-bm25==0.2.2"),
+        example / "scoring",
+        scoring_script="score.py",
+        model_dir=example,  # in which the model's own folder lies
+    )
+
+    answer = server.score(json.loads((example / "sample-request.json").read_text())).json()
+    assert answer == {"books": ["The Lamp at Pier Nine", "The Clockmaker's Alibi"]}
+
+
+def test_the_example_of_an_mlflow_model_answers(start: Start, python_of: BuildEnvironment) -> None:
+    example = EXAMPLES / "mlflow-model"
+
+    server = start(ServerKind.MLFLOW, python_of(ServerKind.MLFLOW), example / "visitors")
+
+    answer = server.score(json.loads((example / "sample-request.json").read_text())).json()
+    assert answer == {"predictions": [210, 160, 0]}
 
 
 def listening_addresses(pid: int) -> set[str]:

@@ -21,7 +21,7 @@ answers = {}
 
 
 def init():
-    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "answers.json")) as file:
+    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "answers", "answers.json")) as file:
         answers.update(json.load(file))
 
 

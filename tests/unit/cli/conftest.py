@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from sluice.cli.main import run
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local.envoy.desired import Backend
 from sluice.targets.local.state import DeploymentState, EndpointState, Replica
 from sluice.targets.local.target import LocalTarget

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from sluice.cli.main import app, run
+from sluice.cli.app import app
+from sluice.cli.main import run
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Call, Stand
@@ -35,6 +36,9 @@ ABOUT_A_PROJECT = [
     ("keys", "regenerate", "primary", "--yes"),
     ("model", "list"),
     ("model", "show", "iris"),
+    ("environment", "lock"),
+    ("environment", "show"),
+    ("environment", "diff"),
 ]
 # Verbs about one endpoint, as they are called where there is none or several.
 ABOUT_AN_ENDPOINT = [
@@ -64,7 +68,8 @@ VERBS = dict(commands(typer.main.get_command(app)))
 
 def test_every_verb_that_is_about_a_project_is_listed_here() -> None:
     listed = {verb for verb in VERBS if any(verb == one[: len(verb)] for one in ABOUT_A_PROJECT)}
-    assert VERBS.keys() - listed == {("init",), ("doctor",)}
+    machines = {("environment", "builder", verb) for verb in ("status", "stop", "prune")}
+    assert VERBS.keys() - listed - machines == {("init",), ("doctor",), ("explain",)}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=spaced)

@@ -129,10 +129,10 @@ def test_no_manifest_text_breaks_the_search(cache: Path, text: str) -> None:
 def test_publishing_takes_the_place_of_what_stood_there(cache: Path) -> None:
     home = engine_home(cache, VERSION)
     (home / "bin" / "pulumi").write_text("broken")
-    with staging_folder(cache, VERSION) as staged:
+    with staging_folder(engine_home(cache, VERSION)) as staged:
         put(staged, "pulumi")
         write_manifest(staged, VERSION, "official release")
-        publish(staged, cache, VERSION)
+        publish(staged, engine_home(cache, VERSION))
     engine = cached_engine(cache, VERSION)
     assert engine is not None
     assert engine.source == "official release"
@@ -142,7 +142,7 @@ def test_publishing_takes_the_place_of_what_stood_there(cache: Path) -> None:
 def test_what_killed_installations_left_goes_with_the_next_one(cache: Path) -> None:
     put(cache / "engines" / f".staging-{VERSION}-killed", "pulumi")
     put(cache / "engines" / ".staging-3.1.0-of-another-version", "pulumi")
-    with staging_folder(cache, VERSION):
+    with staging_folder(engine_home(cache, VERSION)):
         pass
     assert sorted(entry.name for entry in (cache / "engines").iterdir()) == [
         ".staging-3.1.0-of-another-version",

@@ -21,6 +21,8 @@ SAYS = {
     "go": "go1.26.8",
     "buildkitd": "buildkitd github.com/moby/buildkit v0.31.1 abc",
     "docker": "28.2.2",
+    "runc": "runc version 1.1.5\ncommit: abc",
+    "registry": "registry github.com/distribution/distribution/v3 v3.1.2",
 }
 
 
@@ -40,6 +42,7 @@ class FakeMachine:
     changed: tuple[str, ...] = ()
     plugin_path: Path | None = Path("/p/resource-docker-build-v0.0.22/pulumi-resource-docker-build")
     writable: bool = True
+    tools: dict[str, Path] = field(default_factory=dict)
 
     def which(self, command: str) -> Path | None:
         return Path("/v/bin", command) if command in self.commands else None
@@ -53,6 +56,9 @@ class FakeMachine:
 
     def plugin(self, name: str) -> Path | None:
         return self.plugin_path
+
+    def tool(self, name: str) -> Path | None:
+        return self.tools.get(name)
 
     def engine(self) -> Engine | None:
         return self.found
@@ -83,6 +89,8 @@ def test_a_whole_machine_is_all_well() -> None:
         "provider plugin docker-build": "0.0.22",
         "Docker": "28.2.2",
         "BuildKit": "v0.31.1",
+        "runc": "1.1.5",
+        "registry": "v3.1.2",
         "Go": "go1.26.8",
     }
 
@@ -103,6 +111,8 @@ def test_an_empty_machine_lacks_what_is_needed_and_can_do_without_the_rest() -> 
         "provider plugin docker-build",
         "Docker",
         "BuildKit",
+        "runc",
+        "registry",
         "Go",
     }
     assert all(part.remedy for part in inspect(machine) if part.state != "ok")
@@ -132,6 +142,13 @@ def test_a_docker_client_without_daemon_is_no_docker() -> None:
     part = by_name(FakeMachine(says_nothing={"docker"}))["Docker"]
     assert (part.state, part.version) == ("optional-missing", None)
     assert "daemon" in part.remedy
+
+
+def test_tools_in_the_cache_are_found_too() -> None:
+    tools = {name: Path("/cache", name) for name in ("buildkitd", "registry")}
+    machine = FakeMachine(commands=set(), tools={"buildkit": tools["buildkitd"], "registry": tools["registry"]})
+    found = {name: part.where for name, part in by_name(machine).items()}
+    assert (found["BuildKit"], found["registry"]) == ("/cache/buildkitd", "/cache/registry")
 
 
 def test_text_and_json_say_the_same() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sluice.cache import cache_folder
 from sluice.engine.home import ALWAYS, PLUGIN, ProjectHome
 from sluice.engine.parts import Engine
 from sluice.errors import StorageFailed, UsageError
+from sluice.images.services import ImageFolder
 
 ENGINE = Engine(Path("/an engine/bin/pulumi"), Path("/an engine/bin"), "3.259.0", "PATH", None)
 OWN_BIN = str(Path(sys.executable).parent)
@@ -65,9 +67,10 @@ def test_a_project_that_can_not_be_written(home: ProjectHome) -> None:
 
 
 def test_the_engine_is_told_what_pulumi_yaml_has_no_place_for(home: ProjectHome) -> None:
-    told = home.variables(ENGINE, {"PATH": "/usr/bin", "HOME": "/root"})
+    told = home.variables(ENGINE, {"PATH": "/usr/bin", "HOME": "/root", "BUILDX_CONFIG": "/theirs"})
     assert told == {
         **ALWAYS,
+        "BUILDX_CONFIG": str(ImageFolder.of(cache_folder()).buildx),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home.passphrase),
         "PATH": os.pathsep.join([OWN_BIN, "/an engine/bin", "/usr/bin"]),
     }

@@ -9,7 +9,7 @@ from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import create_command_error
 
 from sluice.engine.outcome import Outcome, failure_of, plain_text, title
-from sluice.errors import Busy, EngineFailed, SluiceError
+from sluice.errors import Busy, EngineFailed, EngineMissing, EnvironmentFailed, SluiceError
 
 BLUE = "urn:pulumi:dev::library::sluice:index:OnlineEndpoint$sluice:index:Deployment::qa/blue"
 STACK = "urn:pulumi:dev::library::pulumi:pulumi:Stack::library-dev"
@@ -108,3 +108,52 @@ def test_without_words_of_ours_the_last_lines_of_the_engine_are_the_details() ->
     assert error.message == "destroy failed"
     assert "line 29" in error.details
     assert len(error.details.splitlines()) == 12
+
+
+IMAGE = "urn:pulumi:dev::library::sluice:index:OnlineEndpoint$docker-build:index:Image::qa/blue"
+STEP = 'failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3'
+
+
+LOG = f"#6 ERROR: {STEP[17:]}\n------\n > [2/2] RUN exit 3:\n0.1 its last words\n------\n"
+
+
+def test_the_log_of_an_earlier_failure_is_not_shown() -> None:
+    outcome = Outcome("update", lambda _image: [LOG])
+    outcome.add(diagnostic(STEP.replace("exit 3", "exit 4"), urn=IMAGE))
+    assert "its last words" not in failed(outcome, "").details
+
+
+def test_an_image_that_can_not_be_built_is_told_with_buildkits_log() -> None:
+    outcome = Outcome("update", {"qa/blue": ("", LOG)}.__getitem__)
+    outcome.add(diagnostic(STEP, urn=IMAGE))
+    outcome.add(diagnostic("update failed"))
+    error = failed(outcome, "error: update failed")
+    assert isinstance(error, EnvironmentFailed)
+    assert "`exit 3` ended with status 3" in error.message
+    assert "its last words" in error.details
+
+
+def test_without_a_log_what_was_streamed_is_told() -> None:
+    outcome = after(
+        diagnostic("#6 [2/2] RUN exit 3\n", "info", urn=IMAGE, ephemeral=True),
+        diagnostic("#6 0.1 its last words\n", "info", urn=IMAGE, ephemeral=True),
+        diagnostic(STEP, urn=IMAGE),
+    )
+    assert "its last words" in failed(outcome, "").details
+
+
+def test_what_else_failed_stands_below_the_image() -> None:
+    outcome = after(diagnostic("it broke", urn=BLUE), diagnostic(STEP, urn=IMAGE))
+    assert "also: Deployment qa/blue: it broke" in failed(outcome, "").details
+
+
+def test_a_dockerfile_that_the_provider_refuses_is_told_by_its_line() -> None:
+    said = "docker-build:index:Image resource 'qa/blue': property dockerfile.location value {<nil>} has a problem: "
+    outcome = after(diagnostic(f"{said}dockerfile parse error on line 3: unknown instruction: RAN", urn=IMAGE))
+    assert "line 3 of its Dockerfile: unknown instruction: RAN" in failed(outcome, "").message
+
+
+def test_a_missing_provider_of_images_has_its_remedy() -> None:
+    error = failed(Outcome("update"), "error: no resource plugin 'pulumi-resource-docker-build' found in the workspace")
+    assert isinstance(error, EngineMissing)
+    assert error.remedy == "sluice doctor --install images"

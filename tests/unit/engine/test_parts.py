@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +21,21 @@ def test_go_modules_pin_what_the_data_file_says() -> None:
     assert usable(pins.engine, pins.minimum)
 
 
+@pytest.mark.parametrize(
+    ("folder", "module", "pin"),
+    [
+        ("docker-build", "github.com/pulumi/pulumi-docker-build", "docker_build"),
+        ("buildkit", "github.com/moby/buildkit", "buildkit"),
+        ("registry", "github.com/distribution/distribution/v3", "registry"),
+    ],
+)
+def test_the_tools_for_images_are_pinned_too(folder: str, module: str, pin: str) -> None:
+    go_mod = (MODULES / folder / "go.mod").read_text()
+    assert f"\t{module} v{getattr(pinned_versions(), pin)}" in go_mod
+
+
 def test_every_pinned_module_has_its_sum() -> None:
-    for folder in (MODULES / "engine", MODULES / "language-host"):
+    for folder in (go_mod.parent for go_mod in MODULES.glob("*/go.mod")):
         sums = (folder / "go.sum").read_text()
         required = [line.split()[:2] for line in (folder / "go.mod").read_text().splitlines() if "// indirect" in line]
         assert required

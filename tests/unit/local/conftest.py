@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local.envoy.desired import Backend
 from sluice.targets.local.state import DeploymentState, EndpointState, Replica
 from sluice.targets.local.target import LocalTarget

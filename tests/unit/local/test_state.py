@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import NotFound, StorageFailed
-from sluice.spec.models import Probe, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Probe
 from sluice.targets.local.envoy.desired import Backend, KeyAuth, TokenAuth
 from sluice.targets.local.paths import StackPaths
 from sluice.targets.local.state import (

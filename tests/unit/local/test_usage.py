@@ -8,7 +8,7 @@ import pytest
 
 from sluice.errors import StillUsed, TrafficRefused
 from sluice.plan.access import SECRETS_READER, Assignment
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local.deployments import refuse_while_it_has_traffic
 from sluice.targets.local.target import LocalTarget
 from sluice.targets.local.usage import (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.plan.runtimes import Routes, Runtime
 from sluice.plan.servers import ServerKind
 from sluice.spec.models import Probe
 from sluice.targets.local.envoy.desired import Backend
@@ -43,6 +44,14 @@ SEEN: dict[str, Any] = {
     "variables": {"MODE": "slow"},
     "secret_variables": {"KEY": "other"},
     "liveness": Probe(period=1),
+    "runtime": Runtime.DOCKER,
+}
+# What a container sees beside that, and a process does not.
+CONTAINED: dict[str, Any] = {
+    "routes": Routes("/live", "/ready", "/predict", 9000),
+    "instance_type": "Standard_DS3_v2",
+    "mount_path": "/models",
+    "model": {"name": "m", "version": "2", "contentHash": "c1"},
 }
 # What the gateway or the records see: the processes stay.
 UNSEEN: dict[str, Any] = {
@@ -66,13 +75,36 @@ def live(numbers: list[int], revision: str = "r1") -> DeploymentState:
 
 
 def test_every_field_is_judged() -> None:
-    assert SEEN.keys() | UNSEEN.keys() == {field.name for field in fields(Wish)}
+    assert SEEN.keys() | UNSEEN.keys() | CONTAINED.keys() == {field.name for field in fields(Wish)}
     assert not SEEN.keys() & UNSEEN.keys()
 
 
 @pytest.mark.parametrize("name", SEEN)
 def test_what_processes_see_makes_a_new_revision(name: str) -> None:
     assert revision_of(replace(WISH, **{name: SEEN[name]}), {}) != revision_of(WISH, {})
+
+
+@pytest.mark.parametrize("name", CONTAINED)
+def test_what_only_containers_see_makes_new_ones_of_these_alone(name: str) -> None:
+    contained = replace(WISH, runtime=Runtime.DOCKER)
+
+    assert revision_of(replace(contained, **{name: CONTAINED[name]}), {}) != revision_of(contained, {})
+    assert revision_of(replace(WISH, **{name: CONTAINED[name]}), {}) == revision_of(WISH, {})
+
+
+def test_the_name_of_a_models_folder_is_seen() -> None:
+    """It stands in the path below AZUREML_MODEL_DIR."""
+    one, other = ({"name": "m", "version": "1", "folder": folder} for folder in ("answers", "replies"))
+
+    assert revision_of(replace(WISH, model=one), {}) != revision_of(replace(WISH, model=other), {})
+
+
+def test_a_containers_routes_stand_before_its_servers() -> None:
+    routes = Routes("/live", "/ready", "/predict", 9000)
+    wish = replace(WISH, server=ServerKind.CONTAINER, routes=routes)
+
+    assert (wish.liveness_path, wish.readiness_path, wish.score_path) == ("/live", "/ready", "/predict")
+    assert (WISH.liveness_path, WISH.readiness_path, WISH.score_path) == ("/health", "/health", "/score")
 
 
 @pytest.mark.parametrize("name", UNSEEN)

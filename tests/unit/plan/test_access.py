@@ -16,7 +16,8 @@ from sluice.plan.access import (
     identities_of,
     may_read,
 )
-from sluice.spec.models import Access, Endpoint, Grant, Identity, IdentityType, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Access, Endpoint, Grant, Identity, IdentityType
 
 AT = Mark("access.yaml")
 ARM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"

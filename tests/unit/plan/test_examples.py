@@ -13,7 +13,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from sluice.plan.graph import Output
 from sluice.plan.local import Goal, plan_local
 from sluice.spec.load import check, load_specs
-from sluice.spec.models import SecretReference
+from sluice.spec.terms import SecretReference
 from sluice.traffic.weights import goal
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -32,7 +32,7 @@ def shown(value: object) -> object:
     return "a hash" if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) else value
 
 
-@pytest.mark.parametrize("example", ["chat", "question-answering"])
+@pytest.mark.parametrize("example", ["chat", "mlflow-model", "question-answering", "scoring-script"])
 def test_graph(example: str, snapshot: SnapshotAssertion) -> None:
     specs = load_specs(EXAMPLES / example)
     check(specs)

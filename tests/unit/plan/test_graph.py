@@ -12,6 +12,7 @@ from sluice.errors import Mark
 from sluice.plan.access import ENFORCE, SECRETS_READER
 from sluice.plan.graph import Graph, Output
 from sluice.plan.local import Goal, plan_local
+from sluice.spec.frozen import frozen_map
 from sluice.spec.models import (
     Access,
     CodeConfiguration,
@@ -26,11 +27,9 @@ from sluice.spec.models import (
     IdentityType,
     Model,
     ModelContent,
-    SecretReference,
-    SecretScheme,
     SpecSet,
-    frozen_map,
 )
+from sluice.spec.terms import SecretReference, SecretScheme
 
 AT = Mark("some.yaml")
 ROOT = Path("/a/project")

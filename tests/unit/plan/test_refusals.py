@@ -10,9 +10,9 @@ import pytest
 from sluice.errors import AccessDenied, Mark, SluiceError, SpecError, Unsupported
 from sluice.plan.access import ENFORCE, SECRETS_READER
 from sluice.plan.local import Goal, plan_local
+from sluice.spec.frozen import frozen_map
 from sluice.spec.models import (
     Access,
-    AssetReference,
     AuthMode,
     CodeConfiguration,
     Connection,
@@ -28,8 +28,8 @@ from sluice.spec.models import (
     ModelContent,
     ScaleSettings,
     SpecSet,
-    frozen_map,
 )
+from sluice.spec.terms import AssetReference
 
 ENDPOINT_AT = Mark("endpoints/qa/endpoint.yaml", 1, 1)
 AT = Mark("endpoints/qa/blue.yaml", 3, 1)
@@ -85,6 +85,39 @@ def test_a_deployment_that_only_azure_has(fields: dict[str, Any], said: str) -> 
     assert said in error.message
     assert error.message.startswith("deployment blue: ")
     assert error.at == AT
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"compute": "azureml:cluster"}, "compute"),
+        ({"auth_mode": AuthMode.AAD_TOKEN}, "auth_mode"),
+        ({"public_network_access": "disabled"}, "public_network_access"),
+    ],
+)
+def test_a_refusal_of_an_endpoint_stands_at_its_key(fields: dict[str, Any], key: str) -> None:
+    at = Mark("endpoints/qa/endpoint.yaml", 7, 1)
+    assert refused(stack(endpoint=fields | {"marks": frozen_map({key: at})}), Unsupported).at == at
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"type": "kubernetes"}, "type"),
+        ({"scale_settings": ScaleSettings("target_utilization")}, "scale_settings.type"),
+        ({"egress_public_network_access": "disabled"}, "egress_public_network_access"),
+    ],
+)
+def test_a_refusal_of_a_deployment_stands_at_its_key(fields: dict[str, Any], key: str) -> None:
+    at = Mark("endpoints/qa/blue.yaml", 9, 3)
+    assert refused(stack(deployment=fields | {"marks": frozen_map({key: at})}), Unsupported).at == at
+
+
+def test_a_connection_is_refused_where_the_model_that_reads_it_is_named() -> None:
+    at = Mark("endpoints/qa/blue.yaml", 5, 1)
+    deployment = {"model": READER, "marks": frozen_map({"model": at})}
+    assert refused(stack(deployment=deployment), SpecError).at == at
+    assert refused(stack(deployment=deployment, connections=frozen_map({"chat": CHAT})), AccessDenied).at == at
 
 
 def test_a_model_that_nothing_says_how_to_serve() -> None:

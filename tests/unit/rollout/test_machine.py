@@ -29,7 +29,7 @@ from sluice.rollout.models import (
     WorkResult,
 )
 from sluice.rollout.proportions import Counts
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.traffic.router import Routing
 
 ERRORS = Metric("errors", MetricKind.WORSE_THAN_STABLE, least_requests=10)

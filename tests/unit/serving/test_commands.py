@@ -13,6 +13,7 @@ from sluice.errors import SpecError
 from sluice.plan.servers import ServerKind
 from sluice.targets.local.serving.commands import (
     KEEP_ALIVE_SECONDS,
+    PATHS,
     Command,
     Replica,
     flow_workers,
@@ -48,6 +49,7 @@ def test_a_flow_is_served_as_prompt_flows_container_does() -> None:
 
     assert options(command) == {
         "folder": "/models/abc",
+        "host": "127.0.0.1",
         "port": "4711",
         "engine": "flask",
         "workers": "4",
@@ -114,14 +116,14 @@ def test_a_server_keeps_a_connection_longer_than_the_gateway_does() -> None:
     assert KEEP_ALIVE_SECONDS > GATEWAY_IDLE_SECONDS
 
 
-@pytest.mark.parametrize("kind", ServerKind)
+@pytest.mark.parametrize("kind", PATHS)
 def test_the_paths_of_a_kind_are_those_of_its_command(kind: ServerKind) -> None:
     command = server_command(kind, replica())
 
     assert paths_of(kind) == (command.health_path, command.score_path)
 
 
-@pytest.mark.parametrize("kind", ServerKind)
+@pytest.mark.parametrize("kind", PATHS)
 def test_a_secret_variable_stays_out_of_the_arguments_and_of_repr(kind: ServerKind) -> None:
     command = server_command(kind, replica(API_KEY="s3cr3t-value"))
 

@@ -9,7 +9,6 @@ from sluice.spec.build import build_deployment, build_endpoint
 from sluice.spec.build_assets import build_environment, build_model
 from sluice.spec.kinds import Kind
 from sluice.spec.models import (
-    AssetReference,
     AuthMode,
     Build,
     Environment,
@@ -19,14 +18,14 @@ from sluice.spec.models import (
     Probe,
     RequestSettings,
     Route,
-    SecretReference,
-    SecretScheme,
+    where,
 )
 from sluice.spec.nodes import Node
 from sluice.spec.parse import parse_documents
 from sluice.spec.references import asset_reference, secret_or_literal, secret_reference, secret_reference_fault
 from sluice.spec.requirements import pip_requirement
 from sluice.spec.schema import normalised, top
+from sluice.spec.terms import AssetReference, SecretReference, SecretScheme
 
 AT = Mark("f.yaml")
 
@@ -231,3 +230,14 @@ def test_secret_references(text: str, scheme: SecretScheme, name: str) -> None:
 def test_broken_secret_references(text: str) -> None:
     assert secret_reference_fault(text)
     assert secret_reference(text, AT) is None
+
+
+def test_a_specification_knows_where_its_keys_stand() -> None:
+    text = "name: blue\nrequest_settings:\n  request_timeout_ms: 1\nproperties: {a.b: c}\nmodel: {path: x}\n"
+    found = build_deployment(read(Kind.DEPLOYMENT, text), Path("/p"))
+
+    assert where(found, "request_settings.request_timeout_ms") == Mark("endpoints/f.yaml", 3, 3)
+    assert where(found, "properties.a.b") == Mark("endpoints/f.yaml", 4, 14)
+    assert where(found, "instance_type") == found.at
+    assert isinstance(found.model, Model)
+    assert where(found.model, "path") == Mark("endpoints/f.yaml", 5, 9)

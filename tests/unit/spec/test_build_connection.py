@@ -4,9 +4,10 @@ import pytest
 
 from sluice.spec.build_connection import build_connection
 from sluice.spec.kinds import Kind
-from sluice.spec.models import Connection, SecretReference, SecretScheme
+from sluice.spec.models import Connection
 from sluice.spec.parse import parse_documents
 from sluice.spec.schema import normalised, top
+from sluice.spec.terms import SecretReference, SecretScheme
 
 KEY = SecretReference(SecretScheme.CONFIG, "KEY")
 

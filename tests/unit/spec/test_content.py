@@ -81,7 +81,7 @@ def test_a_single_file_is_a_model(tmp_path: Path) -> None:
 
 
 def test_what_tools_leave_behind_is_no_content(tmp_path: Path) -> None:
-    for name in ("__pycache__/a.pyc", ".git/config", ".promptflow/x", ".venv/x", "b.pyc", "sub/keep.txt"):
+    for name in ("__pycache__/a.pyc", ".git/config", ".promptflow/x", ".venv/x", ".runs/y", "sub/keep.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
@@ -106,7 +106,7 @@ def test_additional_includes_lie_in_the_flow_under_their_own_names(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("include", "words"),
-    [("../nowhere", "`../nowhere` does not exist"), ("../shared/flow.dag.yaml", "would overwrite `flow.dag.yaml`")],
+    [("../nowhere", "`../nowhere` does not exist"), ("../shared/flow.dag.yaml", "overwrites `flow.dag.yaml`")],
 )
 def test_includes_that_cannot_be(tmp_path: Path, include: str, words: str) -> None:
     for folder in ("flow", "shared"):
@@ -117,6 +117,36 @@ def test_includes_that_cannot_be(tmp_path: Path, include: str, words: str) -> No
         model_content(tmp_path / "flow", tmp_path)
 
     assert str(caught.value.at) == "flow/flow.dag.yaml:3:3"
+
+
+def test_an_include_overwrites_what_lies_in_the_flow(tmp_path: Path) -> None:
+    for folder in ("flow", "shared"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tool.py").write_text(folder)
+    (tmp_path / "flow" / "flow.dag.yaml").write_text("nodes: []\nadditional_includes: [../shared/tool.py]\n")
+
+    assert model_content(tmp_path / "flow").files["tool.py"] == tmp_path / "shared" / "tool.py"
+
+
+def test_an_archive_that_prompt_flow_would_make_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "flow").mkdir()
+    (tmp_path / "flow" / "flow.dag.yaml").write_text("nodes: []\nadditional_includes: [../shared.zip]\n")
+
+    with pytest.raises(SpecError, match=r"needs the archive `shared\.zip`"):
+        model_content(tmp_path / "flow")
+
+    (tmp_path / "shared.zip").write_bytes(b"zip")
+    assert "shared.zip" in model_content(tmp_path / "flow").files
+
+
+def test_an_include_does_not_leave_the_project(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").touch()
+    (tmp_path / "project" / "flow").mkdir(parents=True)
+    (tmp_path / "project" / "flow" / "flow.dag.yaml").write_text("nodes: []\nadditional_includes: [../../secret.txt]\n")
+
+    with pytest.raises(SpecError, match="leads out of the project"):
+        model_content(tmp_path / "project" / "flow", tmp_path / "project")
 
 
 def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from sluice.errors import Mark, SpecError
 from sluice.spec.files import validate_files
 from sluice.spec.kinds import Kind
 from sluice.spec.load import check, load_specs
-from sluice.spec.models import AssetReference, Model
+from sluice.spec.models import Model
 from sluice.spec.references import find_local
+from sluice.spec.terms import AssetReference
 
 Project = Callable[[Mapping[str, str]], Path]
 
@@ -133,10 +134,11 @@ def test_files_by_themselves(project: Project) -> None:
 
     found = validate_files(root, [root / name for name in ("blue.yaml", "what.yaml", "empty.yaml", "missing.yaml")])
 
-    assert [(one.at.path, one.message) for one in found] == [
-        ("empty.yaml", "the file is empty"),
-        ("missing.yaml", "the file does not exist"),
-        ("what.yaml", "can't tell which kind of specification this is"),
+    assert [(one.path, [finding.diagnostic.message for finding in one.findings]) for one in found] == [
+        ("blue.yaml", []),
+        ("what.yaml", ["can't tell which kind of specification this is"]),
+        ("empty.yaml", ["the file is empty"]),
+        ("missing.yaml", ["the file does not exist"]),
     ]
 
 
@@ -145,7 +147,7 @@ def test_a_file_of_another_kind_than_asked(project: Project) -> None:
 
     found = validate_files(root, [root / "f.yaml"], Kind.DEPLOYMENT)
 
-    assert [one.code for one in found] == ["kind"]
+    assert [finding.diagnostic.code for one in found for finding in one.findings] == ["kind"]
 
 
 def test_a_file_outside_the_root_is_named_in_full(project: Project) -> None:
@@ -153,7 +155,7 @@ def test_a_file_outside_the_root_is_named_in_full(project: Project) -> None:
 
     found = validate_files(root / "in", [root / "out" / "f.yaml"])
 
-    assert [one.at.path for one in found] == [(root / "out" / "f.yaml").as_posix()]
+    assert [one.path for one in found] == [(root / "out" / "f.yaml").as_posix()]
 
 
 @pytest.mark.parametrize(("text", "version"), [("latest", "10"), (None, "9")])

@@ -54,6 +54,21 @@ def test_twice_is_once(base: Any, overlay: Any) -> None:
     assert merged(once, node(overlay, "overlay")) == once
 
 
+@given(MAPS, MAPS, MAPS)
+def test_overlays_are_associative(base: Any, first: Any, second: Any) -> None:
+    below, middle, top = node(base, "base"), node(first, "first"), node(second, "second")
+
+    assert to_json(merged(merged(below, middle), top)) == to_json(merged(below, merged(middle, top)))
+
+
+@given(MAPS)
+def test_nothing_on_top_changes_nothing(base: Any) -> None:
+    found = node(base, "base")
+
+    assert merged(found, node({}, "overlay")) == found
+    assert merged(found, found) == found
+
+
 def test_marks_say_which_file() -> None:
     base = parse_documents("a:\n  b: 1\n  c: 2\n", "base.yaml")[0]
     overlay = parse_documents("a: {c: 3}\n", "overlay.yaml")[0]

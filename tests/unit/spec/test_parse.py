@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,11 @@ from hypothesis import strategies as st
 
 from sluice.errors import Mark, SpecFileError
 from sluice.spec.nodes import ListNode, MapNode, Node, ScalarNode, dig, mark_of, to_json
-from sluice.spec.parse import parse_documents, read_node
+from sluice.spec.parse import parse_documents, single
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-KEYS = st.text(min_size=1)
+SIGNS = st.characters(codec="utf-8", exclude_characters="\0")
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(SIGNS)
+KEYS = st.text(SIGNS, min_size=1)
 TREES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=15)
 
 
@@ -64,69 +64,162 @@ def test_merge_keys_give_way_to_written_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "words"),
+    ("text", "line", "column", "code", "words"),
     [
-        ("a: 1\nb:\n  c: 2\n  c: 3\n", 4, 3, "written twice, first in line 3"),
-        ("a: &a\n  b: *a\n", 2, 6, "inside what it names"),
-        ("a: *secret\n", 1, 4, "no anchor"),
-        ("a: !secret x\n", 1, 4, "unknown YAML tag"),
-        ("a:\n\tb: 1\n", 2, 1, "broken YAML"),
-        ("a: b: c\n", 1, 5, "broken YAML"),
-        ("a: x\x00y\n", 1, 5, "control character"),
-        ("a: 2024-13-45\n", 1, 4, "looks like a YAML timestamp"),
-        ("a: {{NAME}}\n", 1, 5, "a key is a string"),
-        ("[" * 50_000, 1, 101, "levels deep"),
+        ("a: 1\nb:\n  c: 2\n  c: 3\n", 4, 3, "duplicate-key", "`c` is written twice, first in line 3"),
+        ("yes: 1\ntrue: 2\n", 2, 1, "duplicate-key", "`true` is written twice, first in line 1"),
+        ("8: 1\n010: 2\n", 2, 1, "duplicate-key", "`010` is written twice"),
+        ("a: &a\n  b: *a\n", 2, 6, "yaml-cycle", "inside what it names"),
+        ("&a\n? *a\n: b\n", 2, 3, "yaml-cycle", "inside what it names"),
+        ("a: *secret\n", 1, 4, "yaml-anchor", "no anchor"),
+        ("a: &secret 1\nb: &secret 2\n", 2, 4, "yaml-anchor", "a name that another has"),
+        ("a: !secret x\n", 1, 4, "yaml-tag", "unknown YAML tag"),
+        ("!secret a: x\n", 1, 1, "yaml-tag", "unknown YAML tag"),
+        ("a: !!set {x}\n", 1, 4, "yaml-tag", "unknown YAML tag"),
+        ("a: !!map x\n", 1, 4, "yaml-tag", "unknown YAML tag"),
+        ("a: !secret!x y\n", 1, 4, "yaml-tag", "unknown tag"),
+        ("a: x\x00y\n", 1, 5, "control-character", r"control character \(U\+0000\)"),
+        ("ä: ö\x1by\n", 1, 5, "control-character", r"control character \(U\+001B\)"),
+        ("a: \ud800\n", 1, 4, "control-character", "control character"),
+        ('a: "x\\0"\n', 1, 4, "control-character", "a NUL character"),
+        ("a: 2024-13-45\n", 1, 4, "yaml-value", "looks like a YAML timestamp"),
+        ("a: 0x_\n", 1, 4, "yaml-value", "looks like a YAML int"),
+        ("a: !!int x\n", 1, 4, "yaml-value", "looks like a YAML int"),
+        ("a: !!timestamp x\n", 1, 4, "yaml-value", "looks like a YAML timestamp"),
+        ("a: !!binary ä\n", 1, 4, "yaml-value", "looks like a YAML binary"),
+        ("a: =\n", 1, 4, "yaml-value", "a sign of its own"),
+        ("a: <<\n", 1, 4, "yaml-value", "a sign of its own"),
+        ("a: {{NAME}}\n", 1, 4, "yaml-placeholder", "not filled in"),
+        ("{% if x %}\na: 1\n", 1, 2, "yaml-placeholder", "not filled in"),
+        ("{a: b}: c\n", 1, 1, "yaml-key", "a key is a string"),
+        ("a: 1\n[b, c]: 2\n", 2, 1, "yaml-key", "a key is a string"),
+        ("a: &a {}\n*a : 2\n", 2, 1, "yaml-key", "a key is a string"),
+        ("a: 1\n: b\n", 2, 1, "yaml-key", "nothing stands before the colon"),
+        ("?\n: b\n", 1, 2, "yaml-key", "nothing stands before the colon"),
+        ("x" * 2000 + ": 1\n", 1, 1, "yaml-key", "longer than 1024"),
+        ("? " + "x" * 2000 + "\n: 1\n", 1, 3, "yaml-key", "longer than 1024"),
+        ("a:\n  <<: 1\n", 2, 7, "yaml-merge", "merges mappings"),
+        ("{<<", 1, 2, "yaml-merge", "merges mappings"),
+        ("a: {<<: [{b: 1}, c]}\n", 1, 18, "yaml-merge", "merges mappings"),
+        ("[" * 50_000, 1, 101, "too-deep", "levels deep"),
+        ("- " * 50_000, 1, 201, "too-deep", "levels deep"),
     ],
 )
-def test_what_is_wrong_has_its_place(text: str, line: int, column: int, words: str) -> None:
+def test_what_is_wrong_has_its_place(text: str, line: int, column: int, code: str, words: str) -> None:
     with pytest.raises(SpecFileError, match=words) as caught:
         parse(text)
 
     assert caught.value.at == Mark("f.yaml", line, column)
+    assert caught.value.code == code
     assert "secret" not in str(caught.value)
 
 
-def test_an_alias_bomb_is_refused() -> None:
-    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))]
+def bomb(merging: str) -> str:
+    def level(number: int) -> str:
+        above = ", ".join([f"*a{number - 1}"] * 9)
+        return f"a{number}: &a{number} " + (f"{{<<: [{above}], b{number}: x}}" if merging else f"[{above}]")
 
-    with pytest.raises(SpecFileError, match="aliases make more than"):
-        parse("\n".join(lines))
+    return "\n".join(["a0: &a0 {b0: x}", *map(level, range(1, 9))])
 
 
-def test_a_second_document_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "two.yaml").write_text("a: 1\n---\nb: 2\n")
+@pytest.mark.parametrize("merging", ["", "by merge keys"])
+def test_an_alias_bomb_is_refused(merging: str) -> None:
+    with pytest.raises(SpecFileError, match="more than 50,000 values") as caught:
+        parse(bomb(merging))
 
-    with pytest.raises(SpecFileError, match="one document, found 2") as caught:
-        read_node(tmp_path / "two.yaml", tmp_path)
+    assert caught.value.code == "too-many-values"
 
-    assert caught.value.at == Mark("two.yaml", 3, 1)
+
+def test_many_values_are_refused() -> None:
+    with pytest.raises(SpecFileError, match="more than 50,000 values") as caught:
+        parse("- x\n" * 200_000)
+
+    assert caught.value.at == Mark("f.yaml", 50_000, 3)
+
+
+@pytest.mark.parametrize("text", ["a: " + "1" * 5_000, "a: " + ":".join(["1"] * 50_000), f"a: 1.{'0' * 5_000}"])
+def test_a_number_that_nothing_could_read_is_text(text: str) -> None:
+    assert to_json(parse(text)) == {"a": text[3:]}
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"", "empty"), (b"# only a comment\n", "empty"), (b"a: 1\nb: \xff\n", "not UTF-8"), (None, "does not exist")],
+    "text",
+    [
+        "a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: *a, <<: *b}",
+        "a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: [*a, *b]}",
+        "a: &a {x: 1, y: 1}\nb: &b {<<: *a, x: 2}\nc: {z: 1, <<: *b, y: 3}",
+        "a: {'<<': 1}",
+    ],
 )
-def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
-    path = tmp_path / "sub" / "f.yaml"
-    path.parent.mkdir()
-    if content is not None:
-        path.write_bytes(content)
+def test_merge_keys_mean_what_safe_load_makes_of_them(text: str) -> None:
+    assert to_json(parse(text)) == yaml.safe_load(text)
 
-    with pytest.raises(SpecFileError, match=words) as caught:
-        read_node(path, tmp_path)
+
+def test_a_key_says_what_it_becomes() -> None:
+    node = parse("no: 1\n010: 2\n'no ': 3\n7: 4\n~: 5\n")
+
+    assert isinstance(node, MapNode)
+    assert {key: entry.key_becomes for key, entry in node.entries.items()} == {
+        "no": "False", "010": "8", "no ": None, "7": None, "~": "None",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\nb: {c: [x, 2.5, no, ~, 2024-01-01]}\n", "a: 1\n---\nb: 2\n", "a: &x [1]\nb: *x\n"]
+)
+def test_without_libyaml_the_same_is_read(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = parse_documents(text, "f.yaml")
+    monkeypatch.setattr("sluice.spec.parse.Events", yaml.SafeLoader)
+
+    assert parse_documents(text, "f.yaml") == quick
+
+
+@pytest.mark.parametrize(
+    "text", ["a: b: c", "a: [b", "a: *secret", "a: &secret 1\nb: &secret 2", "a: 'secret", "a: \x00"]
+)
+def test_without_libyaml_the_same_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice.spec.parse.Events", yaml.SafeLoader)
+
+    with pytest.raises(SpecFileError) as caught:
+        parse(text)
 
     assert caught.value.at is not None
-    assert caught.value.at.path == "sub/f.yaml"
+    assert caught.value.at.line == (2 if "\n" in text else 1)
+    assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_encodings(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "f.yaml").write_text("a: ä\r\nb: 1\r\n", encoding=encoding)
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a: 1\n---\nb: 2\n", 2, "into a file of its own"),
+        ("a: 1\n---\n", 2, "with nothing after it"),
+        ("---\n---\na: 1\n", 2, "into a file of its own"),
+        ("# first\na: 1\n\n--- # second\nb: 2\n---\nc: 3\n", 4, "into a file of its own"),
+    ],
+)
+def test_a_second_document_is_refused_where_it_begins(text: str, line: int, words: str) -> None:
+    with pytest.raises(SpecFileError, match="one document, found") as caught:
+        single(parse_documents(text, "f.yaml"), Mark("f.yaml"))
 
-    node = read_node(tmp_path / "f.yaml", tmp_path)
+    assert caught.value.at == Mark("f.yaml", line, 1)
+    assert caught.value.code == "several-documents"
+    assert words in caught.value.remedy
 
-    assert to_json(node) == {"a": "ä", "b": 1}
-    assert mark_of(node, "b") == Mark("f.yaml", 2, 1)
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n", "---\n...\n", "%YAML 1.1\n---\n# x\n"])
+def test_an_empty_file_is_refused(text: str) -> None:
+    with pytest.raises(SpecFileError, match="empty") as caught:
+        single(parse_documents(text, "f.yaml"), Mark("f.yaml"))
+
+    assert caught.value.code == "empty-file"
+
+
+@pytest.mark.parametrize("text", ["? a", "? a\n", "? a\n# x\n\n\n", "{? a}"])
+def test_a_missing_value_stands_inside_the_file(text: str) -> None:
+    node = dig(parse(text), "a")
+
+    assert node
+    assert node.at.line == 1
 
 
 def test_a_mark_of_what_is_missing_is_its_nearest_parent() -> None:

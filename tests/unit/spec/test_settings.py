@@ -32,6 +32,7 @@ traffic: {chat: {blue: "90", green: 10}}
 mirrorTraffic: {chat: {red: 5}}
 port: {chat: 8080}
 production: true
+latency: {chat: 800}
 subscription: s
 resourceGroup: g
 workspace: w
@@ -44,6 +45,7 @@ registry: r
     assert found.traffic == {"chat": {"blue": 90, "green": 10}}
     assert found.mirror_traffic == {"chat": {"red": 5}}
     assert found.port == {"chat": 8080}
+    assert found.latency == {"chat": 800}
     assert (found.subscription, found.resource_group, found.workspace) == ("s", "g", "w")
     assert (found.location, found.registry) == ("l", "r")
 
@@ -87,3 +89,23 @@ def test_good_overrides(project: Project) -> None:
     root = project(SPECS | {"stacks/prod/stack.yaml": "traffic: {chat: {blue: 0}}\nport: {chat: 8080}\n"})
 
     assert settings_findings(load_settings(root, "prod"), load_specs(root, stack="prod")) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("endpoint.yaml", "name: chat\nauth_mode: kei\n"),  # breaks its schema
+        ("endpoint.yaml", "name: [\n"),  # is no YAML
+        ("endpoint.yaml", "nme: chat\nauth_mode: key\n"),  # nobody knows its name
+        ("blue.yaml", "name: blue\nendpoint_name: chat\nfoo: 1\n"),
+    ],
+)
+def test_what_could_not_be_read_is_not_missed_as_well(project: Project, name: str, content: str) -> None:
+    root = project(SPECS | {
+        f"endpoints/chat/{name}": content,
+        "stacks/prod/stack.yaml": "traffic: {chat: {blue: 100}}\nlatency: {chat: 1}\n",
+    })  # fmt: skip
+    specs = load_specs(root, stack="prod")
+
+    assert len({one.at for one in specs.diagnostics if one.severity == "error"}) == 1
+    assert settings_findings(load_settings(root, "prod"), specs) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sluice.plan.runtimes import Routes, Runtime
 from sluice.plan.servers import ServerKind
 from sluice.spec.models import Probe
 from sluice.targets.local import deployments, replicas
@@ -18,9 +19,9 @@ class DeploymentHandler(Handler):
     """A deployment on this machine. Only another name or endpoint makes it another deployment."""
 
     inputs = (
-        "endpoint", "name", "server", "model", "code", "environment", "environmentVariables",
-        "secretEnvironmentVariables", "connections", "connectionRevisions", "identity", "instanceType",
-        "instanceCount", "requestTimeoutMs", "maxConcurrentRequests", "livenessProbe", "readinessProbe",
+        "endpoint", "name", "runtime", "server", "routes", "model", "modelMountPath", "code", "environment",
+        "environmentVariables", "secretEnvironmentVariables", "connections", "connectionRevisions", "identity",
+        "instanceType", "instanceCount", "requestTimeoutMs", "maxConcurrentRequests", "livenessProbe", "readinessProbe",
         "description", "tags",
     )  # fmt: skip
     replace = frozenset({"endpoint", "name"})
@@ -81,6 +82,10 @@ def _wish(inputs: Plain) -> Wish:
         max_concurrent=inputs["maxConcurrentRequests"],
         liveness=_probe(inputs["livenessProbe"]),
         readiness=_probe(inputs["readinessProbe"]),
+        runtime=Runtime(inputs["runtime"]),
+        routes=Routes(**inputs["routes"]) if inputs["routes"] else None,
+        instance_type=inputs["instanceType"],
+        mount_path=inputs["modelMountPath"],
         inputs={key: value for key, value in inputs.items() if key not in DeploymentHandler.secrets},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local import gateways, traffic
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import left_alone

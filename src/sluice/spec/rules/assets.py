@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at
-from sluice.spec.models import Diagnostic
 from sluice.spec.nodes import Node, dig, mark_of
 
 

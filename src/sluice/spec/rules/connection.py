@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
-from sluice.spec.build_connection import connection_type, secret_values
+from sluice.spec.build_connection import secret_values
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at, warning_at
-from sluice.spec.models import Diagnostic
-from sluice.spec.nodes import Node, dig, items, mark_of, text
+from sluice.spec.kinds import Kind
+from sluice.spec.nodes import MapNode, Node, ScalarNode, dig, items, mark_of, text
 from sluice.spec.references import secret_reference, secret_reference_fault
+from sluice.spec.rules.connection_forms import CREDENTIAL_KEYS, CREDENTIALS, STRONG_TYPE, Form, form, forms_of
+from sluice.spec.schema import at as place_at
+from sluice.spec.schema import top
 
-_ADDRESSES = ("target", "azure_endpoint", "api_base", "endpoint", "base_url", "url")
 _PROMPT_FLOW_KEYS = ("api_base", "base_url", "secrets", "configs", "api_type", "module")
-_NEEDS_ADDRESS = frozenset({
-    "azure_open_ai", "serverless", "cognitive_search", "azure_ai_services", "azure_content_safety",
-    "azure_speech_services", "form_recognizer", "qdrant", "weaviate", "api_key", "git", "python_feed",
-    "container_registry", "s3", "snowflake", "azure_sql_db", "azure_synapse_analytics", "azure_my_sql_db",
-    "azure_postgres_db", "azure_data_lake_gen2",
-})  # fmt: skip
-_NEEDS_KEY = frozenset({
-    "open_ai", "serp", "serverless", "api_key", "qdrant", "weaviate", "form_recognizer", "custom",
-})  # fmt: skip
-_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
-    "git": ("pat", "username_password", "none"),
-    "python_feed": ("pat", "username_password", "none"),
-    "container_registry": ("managed_identity", "username_password"),
-    "azure_blob": ("account_key", "sas", "aad"),
-    "azure_data_lake_gen2": ("service_principal", "aad", "managed_identity"),
-    "azure_one_lake": ("service_principal", "aad"),
-    "s3": ("access_key",),
-}
+_SCHEMA = {"$schema"}
 _REFERENCE = "Give a reference: `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`."
 
 
@@ -47,22 +33,73 @@ def secrets(node: Node) -> Iterator[Diagnostic]:
             yield warning_at(at, f"`{path}` holds a secret in the open", _REFERENCE, "literal-secret")
 
 
-def address(node: Node) -> Iterator[Diagnostic]:
-    """A connection to a service has the service's address."""
-    type_ = connection_type(node)
-    if type_ in _NEEDS_ADDRESS and not any(text(node, key) for key in _ADDRESSES):
-        remedy = "Add `target`, `api_base` or `endpoint`."
-        yield error_at(node.at, f"a connection of the type {text(node, 'type')} needs an address", remedy, "required")
+def parts(node: Node) -> Iterator[Diagnostic]:
+    """A connection has the keys of its type, in the form of a workspace or in prompt flow's."""
+    type_ = text(node, "type") or ""
+    forms = forms_of(type_)
+    if not forms:
+        return
+    yield from _foreign_keys(node, type_, forms)
+    fitting = [form for form in forms if {key for key, _ in items(node)} <= form.keys] or list(forms)
+    missing = [_missing(node, form) for form in fitting]
+    if all(missing):
+        for keys in _meant(node, missing):
+            message = f"a connection of the type {type_} needs `{keys[0]}`"
+            yield error_at(node.at, message, _remedy(keys), "required")
+    elif missing[0] and not _of_prompt_flow(node):
+        needed = ", ".join(f"`{keys[0]}`" for keys in missing[0])
+        message = f"prompt flow takes this connection; a workspace needs {needed} too"
+        yield warning_at(node.at, message, "Add it if the connection is for a workspace.", "required")
 
 
-def key(node: Node) -> Iterator[Diagnostic]:
-    """A connection that knows no Entra ID has a secret."""
-    type_ = connection_type(node)
-    if type_ in _NEEDS_KEY and not any(True for _ in secret_values(node)):
-        what = "`secrets`" if type_ == "custom" else "`api_key`"
-        message = f"a connection of the type {text(node, 'type')} has no secret"
-        found = warning_at if type_ == "custom" else error_at
-        yield found(node.at, message, f"Add {what}. {_REFERENCE}", "required")
+def _missing(node: Node, form: Form) -> list[tuple[str, ...]]:
+    missing = [keys for keys in form.needed if not any(_has(node, key) for key in keys)]
+    keyless = form.key_or_entra_id and text(node, "auth_mode") in {None, "key"} and not _has(node, "api_key")
+    return [*missing, ("api_key",)] if keyless else missing
+
+
+def _has(node: Node, key: str) -> bool:
+    """Tell whether a key has a value: not null, not an empty text, not an empty mapping."""
+    found = dig(node, key)
+    if isinstance(found, MapNode):
+        return bool(found.entries)
+    return found is not None and not (isinstance(found, ScalarNode) and found.value in {None, ""})
+
+
+def _meant(node: Node, missing: Sequence[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """Return what is missing in the form that the file's `$schema` names, else in the nearest one."""
+    if dig(node, "$schema"):
+        return missing[-1] if _of_prompt_flow(node) else missing[0]
+    return min(missing, key=len)
+
+
+def _of_prompt_flow(node: Node) -> bool:
+    return "promptflow" in (text(node, "$schema") or "")
+
+
+def _remedy(keys: tuple[str, ...]) -> str:
+    remedy = f"Add {' or '.join(f'`{key}`' for key in keys)}."
+    return f"{remedy} {_REFERENCE}" if {"api_key", "secrets"} & set(keys) else remedy
+
+
+def _foreign_keys(node: Node, type_: str, forms: Sequence[Form]) -> Iterator[Diagnostic]:
+    known = frozenset[str]().union(*(form.keys for form in forms))
+    place = top(Kind.CONNECTION)
+    for key, entry in items(node):
+        if key in place.keys and key not in known:
+            named = f"Keys of this type: {', '.join(name for name in place.writable_keys if name in known - _SCHEMA)}."
+            message = f"`{key}` is no key of a connection of the type {type_}"
+            yield error_at(entry.key_at, message, named, "unknown-key")
+
+
+def strong_type(node: Node) -> Iterator[Diagnostic]:
+    """A custom strong type is named by class, module, package and version: all four."""
+    if not any(dig(node, key) for key in STRONG_TYPE if key != "module"):
+        return
+    for key in STRONG_TYPE:
+        if dig(node, key) is None:
+            message = f"`{key}` is missing; a custom connection with a class of its own needs it"
+            yield error_at(node.at, message, f"A strong type has {', '.join(STRONG_TYPE)}.", "required")
 
 
 def name_length(node: Node) -> Iterator[Diagnostic]:
@@ -76,20 +113,31 @@ def name_length(node: Node) -> Iterator[Diagnostic]:
     yield found(mark_of(node, "name"), message, "Shorten it here and in the flows that use it.", "name")
 
 
-def custom_only(node: Node) -> Iterator[Diagnostic]:
-    """`secrets` and `configs` are the parts of a custom connection."""
-    for group in ("secrets", "configs"):
-        if dig(node, group) and connection_type(node) != "custom":
-            message = f"`{group}` is a key of custom connections, found it with the type {text(node, 'type')}"
-            yield error_at(mark_of(node, group), message, "Use the type's own keys, such as `api_key`.", "unknown-key")
-
-
 def credentials(node: Node) -> Iterator[Diagnostic]:
     """Services take certain credentials."""
     type_, given = text(node, "type") or "", text(node, "credentials", "type")
-    if given and given not in _CREDENTIALS.get(type_, (given,)):
-        message = f"a connection of the type {type_} takes {', '.join(_CREDENTIALS[type_])}; found `{given}`"
+    taken = CREDENTIALS.get(type_, ())
+    if taken and given in CREDENTIAL_KEYS and given not in taken:
+        message = f"a connection of the type {type_} takes {', '.join(taken)}; found `{given}`"
         yield warning_at(mark_of(node, "credentials", "type"), message, "", "credentials")
+
+
+def credential_keys(node: Node) -> Iterator[Diagnostic]:
+    """Each sort of credentials has its own keys, and needs them."""
+    given = text(node, "credentials", "type")
+    if given is None or given not in CREDENTIAL_KEYS:
+        return
+    allowed = form(given, "type", CREDENTIAL_KEYS[given])
+    known = place_at(top(Kind.CONNECTION), node, ("credentials",)).keys
+    for key, entry in items(node, "credentials"):
+        if key in known and key not in allowed.keys:
+            message = f"`credentials.{key}` is no key of credentials of the type {given}"
+            named = f"Keys of this type: {', '.join(sorted(allowed.keys))}."
+            yield error_at(entry.key_at, message, named, "unknown-key")
+    for keys in allowed.needed:
+        if dig(node, "credentials", keys[0]) is None:
+            message = f"`credentials.{keys[0]}` is missing; credentials of the type {given} need it"
+            yield error_at(mark_of(node, "credentials"), message, "", "required")
 
 
 def twice(node: Node) -> Iterator[Diagnostic]:
@@ -102,4 +150,4 @@ def twice(node: Node) -> Iterator[Diagnostic]:
             )
 
 
-RULES = (secrets, address, key, name_length, custom_only, credentials, twice)
+RULES = (secrets, parts, strong_type, name_length, credentials, credential_keys, twice)

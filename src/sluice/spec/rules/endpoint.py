@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from sluice.errors import Mark
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at, warning_at
-from sluice.spec.models import Diagnostic
 from sluice.spec.nodes import ListNode, Node, dig, items, mark_of, text, whole
 
 ENFORCE_ACCESS = "enforce_access_to_default_secret_stores"
@@ -62,10 +63,25 @@ def kubernetes_limits(node: Node) -> Iterator[Diagnostic]:
         yield error_at(mark_of(node, "public_network_access"), message, "Remove one of the two.", "kubernetes")
 
 
+def cluster(node: Node) -> Iterator[Diagnostic]:
+    """An ARM id of a cluster has `azureml:` before it."""
+    written = text(node, "compute") or ""
+    if written.startswith("/subscriptions/"):
+        yield bare_arm_id("compute", written, mark_of(node, "compute"))
+
+
+def bare_arm_id(key: str, written: str, at: Mark) -> Diagnostic:
+    """Return what is to be said of an ARM id without `azureml:`: the service takes it, Azure's loader does not."""
+    message = f"`{key}` is an ARM id without `azureml:`, which Azure's own loader asks for"
+    return warning_at(at, message, f"Write `azureml:{written}`.", "azureml-prefix")
+
+
 def identity(node: Node) -> Iterator[Diagnostic]:
     """A user-assigned identity is named, and is one; another type of identity names none."""
     listed = dig(node, "identity", "user_assigned_identities")
-    count = len(listed.items) if isinstance(listed, ListNode) else 0
+    if listed is not None and not isinstance(listed, ListNode):
+        return
+    count = len(listed.items) if listed else 0
     at = mark_of(node, "identity", "user_assigned_identities")
     if text(node, "identity", "type") != "user_assigned":
         if count:
@@ -100,6 +116,7 @@ RULES = (
     one_mirror,
     live_or_mirrored,
     kubernetes_limits,
+    cluster,
     identity,
     enforced_access,
 )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 from sluice.errors import SpecFileError
-from sluice.spec.findings import error_at
-from sluice.spec.models import Diagnostic
+from sluice.spec.diagnostics import Diagnostic
+from sluice.spec.findings import error_at, warning_at
 from sluice.spec.nodes import MapNode, Node, Step, dig, mark_of, text
-from sluice.spec.requirements import environment_needs
 from sluice.spec.values import folder_of, local_path
 
 _REMEDY = "Paths are relative to the file they are written in."
+_CONDA_REMEDY = "List its packages under `dependencies`, or remove `conda_file`: the image alone is the same."
 
 
 def code(node: Node, root: Path) -> Iterator[Diagnostic]:
@@ -35,6 +34,8 @@ def code(node: Node, root: Path) -> Iterator[Diagnostic]:
 def _python_fault(path: Path) -> str | None:
     if path.suffix != ".py":
         return None
+    import ast
+
     try:
         ast.parse(path.read_bytes())
     except SyntaxError as error:
@@ -45,8 +46,13 @@ def _python_fault(path: Path) -> str | None:
 
 
 def model(node: Node, root: Path) -> Iterator[Diagnostic]:
-    """A local model exists."""
-    yield from _missing(node, root, "file or folder", "path")
+    """A local model exists. With `datastore`, older files give a path inside it: Azure alone knows that."""
+    for finding in _missing(node, root, "file or folder", "path"):
+        if dig(node, "datastore"):
+            message = f"{finding.message}; with `datastore`, it must be a path inside it"
+            yield warning_at(finding.at, message, finding.remedy, finding.code)
+        else:
+            yield finding
 
 
 def inline_model(node: Node, root: Path) -> Iterator[Diagnostic]:
@@ -69,11 +75,20 @@ def environment(node: Node, root: Path) -> Iterator[Diagnostic]:
         return
     if context := local_path(node, root, "build", "path"):
         yield from _dockerfile(node, context)
+    from sluice.spec.requirements import environment_needs
+
     try:
-        environment_needs(node, root)
+        needs = environment_needs(node, root)
     except SpecFileError as error:
         at = error.at or mark_of(node, "conda_file")
         yield error_at(at, error.message, error.remedy, error.code)
+        return
+    if needs.bare:
+        written = text(node, "conda_file")
+        message = (
+            f"the conda file `{written}` names no dependencies" if written else "`conda_file` names no dependencies"
+        )
+        yield warning_at(mark_of(node, "conda_file"), message, _CONDA_REMEDY, "conda-file")
 
 
 def _dockerfile(node: Node, context: Path) -> Iterator[Diagnostic]:

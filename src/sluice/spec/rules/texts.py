@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sluice.errors import Mark
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at, warning_at
-from sluice.spec.models import Diagnostic
 from sluice.spec.nodes import Node, Plain, ScalarNode, dig, items, text
-from sluice.spec.references import secret_reference, secret_reference_fault
 from sluice.spec.values import as_text
 
 _SCHEMES = ("config", "env", "keyvault")
@@ -28,12 +28,17 @@ def environment_variables(node: Node) -> Iterator[Diagnostic]:
             message = f"`environment_variables.{name}` is {_kind(entry.node.value)} in YAML 1.1, not a string"
             yield warning_at(entry.node.at, message, "Put the value in quotes.", "not-a-string")
         value = text(entry.node) or ""
-        if not secret_reference(value, entry.node.at) and any(f"${{{kind}:" in value for kind in _SCHEMES):
-            fault = (
-                secret_reference_fault(value) or "a secret reference stands alone: inside other text it stays as it is"
-            )
-            remedy = "Write `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`, and nothing else."
-            yield warning_at(entry.node.at, f"`environment_variables.{name}`: {fault}", remedy, "secret-reference")
+        if any(f"${{{kind}:" in value for kind in _SCHEMES):
+            yield from _reference(f"environment_variables.{name}", value, entry.node.at)
+
+
+def _reference(path: str, value: str, at: Mark) -> Iterator[Diagnostic]:
+    from sluice.spec.references import secret_reference, secret_reference_fault
+
+    if secret_reference(value, at) is None:
+        fault = secret_reference_fault(value) or "a secret reference stands alone: inside other text it stays as it is"
+        remedy = "Write `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`, and nothing else."
+        yield warning_at(at, f"`{path}`: {fault}", remedy, "secret-reference")
 
 
 def _kind(value: Plain) -> str:

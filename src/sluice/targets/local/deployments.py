@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from sluice.errors import SluiceError, TrafficRefused
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local import gateways, replicas
 from sluice.targets.local.processes.identity import ProcessIdentity, alive, identity_of
 from sluice.targets.local.secrets import read_connections

@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -19,7 +23,8 @@ from typing import Final
 
 from sluice.cache import cache_folder
 from sluice.errors import EnvironmentFailed, Interrupted, StorageFailed
-from sluice.targets.local.files import locked, remove_tree, storage_errors
+from sluice.targets.local.bytecode import BytecodeStore, installed_sources, paths_of
+from sluice.targets.local.files import locked, remove_tree, storage_errors, write_private
 
 READY: Final = "ready"
 _DISK_WORDS: Final = ("No space left on device", "Read-only file system", "Permission denied", "Disk quota exceeded")
@@ -70,9 +75,16 @@ def environment_of(key: str) -> PythonEnvironment:
 
 
 def ensure_environment(
-    requirements: Sequence[str], python_version: str | None, talk: Talk
+    requirements: Sequence[str], python_version: str | None, talk: Talk, *, lock: str | None = None, config: str = ""
 ) -> tuple[PythonEnvironment, int]:
     """Return an environment with these requirements and how many packages are in it; build it if need be.
+
+    Args:
+        requirements: without options that name indexes.
+        python_version: None for the one Sluice runs on.
+        talk: who waits for it.
+        lock: what the requirements were locked to (pip's format, with hashes); without it they are resolved here.
+        config: uv's configuration: indexes with their credentials, so a secret.
 
     Raises:
         EnvironmentFailed: requirements that do not resolve or install, with the resolver's words.
@@ -80,12 +92,49 @@ def ensure_environment(
         Interrupted: the user stopped it.
     """
     python = _interpreter(python_version)
-    lock = _lock(tuple(requirements), python, talk)
-    text = lock.read_text()
-    environment = environment_of(environment_key(text, python))
-    if not environment.ready:
-        _build(environment, lock, python, talk)
-    return environment, text.count("==")
+    with _told(config) as indexes:
+        uv = _Uv(talk, indexes)
+        file = _lock(tuple(requirements), python, uv) if lock is None else _given(lock)
+        text = file.read_text()
+        environment = environment_of(environment_key(text, python))
+        if not environment.ready:
+            _build(environment, file, python, uv)
+    return environment, _count(text)
+
+
+def _count(lock: str) -> int:
+    return len(re.findall(r"^[\w.-]+==", lock, re.MULTILINE))
+
+
+def _given(lock: str) -> Path:
+    """Return a lock that is committed in a project as a file of the cache."""
+    file = cache_folder() / "locks" / f"{_digest(lock)}.txt"
+    if not file.is_file():
+        write_private(file, lock)
+    return file
+
+
+@contextmanager
+def _told(config: str) -> Iterator[Mapping[str, str]]:
+    """Lend the variables that tell uv of its indexes: a file that only we can read, gone afterwards."""
+    if not config:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="sluice-uv-") as folder:
+        file = Path(folder) / "uv.toml"
+        write_private(file, config)
+        yield {"UV_CONFIG_FILE": str(file)}
+
+
+@dataclass(frozen=True)
+class _Uv:
+    """uv, told of its indexes, and who waits for it."""
+
+    talk: Talk
+    indexes: Mapping[str, str]
+
+    def run(self, what: str, arguments: list[str], status: Callable[[], str]) -> None:
+        _run(what, arguments, status, self)
 
 
 def environment_key(lock: str, python: str) -> str:
@@ -115,7 +164,7 @@ def _interpreter(version: str | None) -> str:
     return found.stdout.strip()
 
 
-def _lock(requirements: tuple[str, ...], python: str, talk: Talk) -> Path:
+def _lock(requirements: tuple[str, ...], python: str, uv: _Uv) -> Path:
     request = "\n".join(requirements) + "\n"
     locks = cache_folder() / "locks"
     name = _digest(request, python, platform.system(), platform.machine())
@@ -124,21 +173,21 @@ def _lock(requirements: tuple[str, ...], python: str, talk: Talk) -> Path:
         return target
     with locked(locks / f"{name}.lock", what="resolving requirements"):
         if not target.is_file():
-            _resolve(request, len(requirements), python, target, talk)
+            _resolve(request, len(requirements), python, target, uv)
     return target
 
 
-def _resolve(request: str, count: int, python: str, target: Path, talk: Talk) -> None:
+def _resolve(request: str, count: int, python: str, target: Path, uv: _Uv) -> None:
     with storage_errors(target):
         source, beside = target.with_suffix(".in"), target.with_suffix(".new")
         source.write_text(request)
     flags = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"]
     arguments = ["pip", "compile", *flags, "--python", python, "-o", str(beside), str(source)]
-    _run("requirements do not resolve", arguments, lambda: f"resolving {count} requirements", talk)
+    uv.run("requirements do not resolve", arguments, lambda: f"resolving {count} requirements")
     beside.replace(target)
 
 
-def _build(environment: PythonEnvironment, lock: Path, python: str, talk: Talk) -> None:
+def _build(environment: PythonEnvironment, lock: Path, python: str, uv: _Uv) -> None:
     folder, what = environment.folder, "the environment can't be built"
     with locked(folder.with_name(f"{folder.name}.lock"), what="building an environment"):
         if environment.ready:
@@ -147,46 +196,74 @@ def _build(environment: PythonEnvironment, lock: Path, python: str, talk: Talk) 
         build = folder / token_hex(4)
         with storage_errors(folder):
             folder.mkdir(parents=True)
-        _run(what, ["venv", "--quiet", "--python", python, str(build)], lambda: "making the environment", talk)
-        install = ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode"]
-        total = lock.read_text().count("==")
-        _run(
-            what, [*install, "--python", str(build / "bin" / "python"), str(lock)], lambda: _so_far(build, total), talk
-        )
+        uv.run(what, ["venv", "--quiet", "--python", python, str(build)], lambda: "making the environment")
+        install = ["pip", "sync", "--quiet", "--require-hashes", "--no-compile-bytecode"]
+        total = _count(lock.read_text())
+        uv.run(what, [*install, "--python", str(build / "bin" / "python"), str(lock)], lambda: _so_far(build, total))
         with storage_errors(folder):
+            _compile(build, uv.talk)
             (folder / READY).write_text(f"{build.name}\n")
 
 
 def _so_far(build: Path, total: int) -> str:
     installed = sum(1 for _ in build.glob("lib/python*/site-packages/*.dist-info"))
-    return f"installed {installed} of {total} packages" if installed < total else "compiling bytecode"
+    return f"installed {installed} of {total} packages"
 
 
-def _run(what: str, arguments: list[str], status: Callable[[], str], talk: Talk) -> None:
+def _compile(build: Path, talk: Talk) -> None:
+    """Give the environment its bytecode: what is kept already, and the rest compiled, and kept. Raises Interrupted."""
+    site = next(build.glob("lib/python*/site-packages"))
+    tag = f"cpython-{site.parent.name.removeprefix('python').replace('.', '')}"
+    store = BytecodeStore(cache_folder() / "bytecode" / tag, tag)
+    missing = store.restore(site, installed_sources(site))
+    if not missing:
+        return
+    listed = build / "modules.txt"
+    listed.write_text("\n".join(paths_of(site, missing)))
+    # Not by time, which copies and links may not share; not checked: nobody edits what is in the cache.
+    flags = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-i", str(listed)]
+    compiler = _started([str(build / "bin" / "python"), *flags], _uv_environment())
+    _waited(compiler, lambda: f"compiling bytecode of {len(missing)} packages", talk)
+    listed.unlink()
+    store.keep(site, missing)
+
+
+def _run(what: str, arguments: list[str], status: Callable[[], str], uv: _Uv) -> None:
     """Run uv to its end, reporting. Raises EnvironmentFailed or StorageFailed with its words, Interrupted."""
-    process = subprocess.Popen(
-        [*_uv_command(), *arguments],
-        env=_uv_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while True:
-        talk.report(status())
-        try:
-            _, words = process.communicate(timeout=0.5)
-            break
-        except subprocess.TimeoutExpired:
-            if talk.cancelled():
-                process.kill()
-                process.communicate()
-                raise Interrupted("stopped while an environment was being made") from None
+    process = _started([*_uv_command(), *arguments], {**_uv_environment(), **uv.indexes})
+    words = _waited(process, status, uv.talk)
     if process.returncode:
         raise _failure(what, words)
 
 
+def _started(command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start a program in a process group of its own, so that it can be stopped with all that it started."""
+    return subprocess.Popen(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+def _waited(process: subprocess.Popen[str], status: Callable[[], str], talk: Talk) -> str:
+    """Return what a process said when it has ended, reporting meanwhile. Raises Interrupted."""
+    while True:
+        talk.report(status())
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            if talk.cancelled():
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                raise Interrupted("stopped while an environment was being made") from None
+
+
 def _failure(what: str, words: str) -> EnvironmentFailed | StorageFailed:
+    words = re.sub(r"://[^/@\s]+@", "://****@", words)  # an address may hold a credential
     if any(word in words for word in _DISK_WORDS):
         return StorageFailed(
             f"{what}: {cache_folder()} can't be written",
@@ -206,4 +283,4 @@ def _uv_command() -> list[str]:
 def _uv_environment() -> dict[str, str]:
     """Return only what uv needs: nothing of Pulumi's, whose passphrase has no business in a build."""
     keep = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
-    return keep | {"UV_COMPILE_BYTECODE": "1", "NO_COLOR": "1"}
+    return keep | {"NO_COLOR": "1"}

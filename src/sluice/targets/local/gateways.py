@@ -21,7 +21,6 @@ from sluice.targets.local.envoy.router import EnvoyRouter
 from sluice.targets.local.files import remove_tree
 from sluice.targets.local.processes.ports import free_port, owner_of
 from sluice.targets.local.processes.program import LivenessCheck, Program
-from sluice.targets.local.serving.commands import paths_of
 from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
 from sluice.targets.local.wish import Wish
@@ -31,7 +30,13 @@ READY_S = 15.0
 LARGEST_ACCESS_LOG = 64 * 1024 * 1024
 # Below what each server keeps an idle connection: prompt flow's gunicorn closes each (fastapi has 75 s, but one
 # rule for both), azmlinfsrv runs gunicorn with its default of 2 s, MLflow's uvicorn is started with 75 s.
-KEEP_ALIVE_S = {ServerKind.FLOW: 0.0, ServerKind.SCORING_SCRIPT: 0.0, ServerKind.MLFLOW: 60.0}
+# Of a container's own server nothing is known, so each request gets a connection of its own.
+KEEP_ALIVE_S = {
+    ServerKind.FLOW: 0.0,
+    ServerKind.SCORING_SCRIPT: 0.0,
+    ServerKind.MLFLOW: 60.0,
+    ServerKind.CONTAINER: 0.0,
+}
 
 
 def paths(target: LocalTarget, endpoint: str) -> GatewayPaths:
@@ -143,12 +148,11 @@ def wait_drained(target: LocalTarget, state: EndpointState, leaving: Backend, de
 
 def backend_of(wish: Wish, ports: tuple[int, ...]) -> Backend:
     """Return the gateway's view of a deployment's replicas."""
-    health, score = paths_of(wish.server)
     return Backend(
         deployment=wish.name,
         ports=ports,
-        health_path=health,
-        score_path=score,
+        health_path=wish.readiness_path,
+        score_path=wish.score_path,
         timeout_ms=wish.timeout_ms,
         max_concurrent=wish.max_concurrent,
         probe=wish.readiness,

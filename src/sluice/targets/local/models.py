@@ -66,6 +66,8 @@ class ModelStore:
                 target = beside / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
+                # for a container whose image names a user; the folders above let nobody else in
+                target.chmod(target.stat().st_mode | 0o444)
             beside.rename(folder)
 
 

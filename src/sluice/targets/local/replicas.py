@@ -1,4 +1,4 @@
-"""Replicas: model servers as supervised processes, each with its own port and home folder."""
+"""Replicas: model servers as supervised processes or containers, each with its own port and home folder."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sluice.errors import DeploymentFailed, Interrupted
+from sluice.plan.runtimes import Runtime
 from sluice.plan.servers import ServerKind
+from sluice.targets.local.docker.replicas import RUNNER_GRACE_S, Given, remove_left, runner_command
 from sluice.targets.local.environments import environment_of
 from sluice.targets.local.files import remove_tree, storage_errors, write_json
 from sluice.targets.local.processes.ports import free_port
 from sluice.targets.local.processes.program import LivenessCheck, Program
 from sluice.targets.local.secrets import injected
-from sluice.targets.local.serving.commands import Command, paths_of, server_command
 from sluice.targets.local.serving.commands import Replica as Server
+from sluice.targets.local.serving.commands import server_command
 from sluice.targets.local.serving.flow_settings import prt_config_override
 from sluice.targets.local.state import Replica
 from sluice.targets.local.target import LocalTarget
@@ -27,6 +30,7 @@ from sluice.targets.local.wish import Wish
 # Enough for the chain of tracebacks with which the inference servers report a script that fails.
 LOG_LINES = 40
 POLL_S = 0.05
+PROCESS_GRACE_S = 30.0
 _ERROR = re.compile(r"\b[A-Z]\w*(Error|Exception|Granted|NotFound)\b: .+")
 _CONTENT = re.compile(r"/contents/([0-9a-f]{64})")
 
@@ -34,12 +38,13 @@ _CONTENT = re.compile(r"/contents/([0-9a-f]{64})")
 def start(
     target: LocalTarget, wish: Wish, names: tuple[str, ...], credentials: Mapping[str, Any]
 ) -> tuple[Replica, ...]:
-    """Start one process per name; whether they serve is `wait_ready`'s to say."""
+    """Start one process or container per name; whether they serve is `wait_ready`'s to say."""
     if not names:
         return ()
     target.report(f"starting {len(names)} replica{'s'[: len(names) != 1]}")
     target.supervisor.ensure()
-    started = tuple(Replica(name, free_port()) for name in names)
+    image = wish.environment if wish.runtime is Runtime.DOCKER else None
+    started = tuple(Replica(name, free_port(), str(wish.runtime), image) for name in names)
     for replica in started:
         _start_one(target, wish, replica, credentials)
     return started
@@ -52,7 +57,7 @@ def wait_ready(target: LocalTarget, wish: Wish, fresh: tuple[Replica, ...], kept
         DeploymentFailed: a fresh one ended, or one was not ready in the time the readiness probe allows.
         Interrupted: the user stopped the update.
     """
-    probe, (health, _) = wish.readiness, paths_of(wish.server)
+    probe, health = wish.readiness, wish.readiness_path
     allowed = probe.initial_delay + probe.period * probe.failure_threshold
     deadline, total = time.monotonic() + allowed, len(fresh) + len(kept)
     waiting = [*fresh, *kept]
@@ -73,9 +78,10 @@ def running(target: LocalTarget, endpoint: str) -> frozenset[str]:
 
 
 def remove(target: LocalTarget, names: Iterable[str]) -> None:
-    """Stop programs and remove their folders; what is gone is no error."""
+    """Stop programs and remove their folders, and their containers; what is gone is no error."""
     for name in names:
         target.supervisor.remove(name)
+        remove_left(target, _home(target, name))
         remove_tree(_home(target, name))
 
 
@@ -83,33 +89,68 @@ def _home(target: LocalTarget, name: str) -> Path:
     return target.paths.root / "replicas" / name
 
 
+@dataclass(frozen=True)
+class _Launch:
+    """How a replica's program is run: `env` shows in its documents, `secret_env` does not."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    secret_env: Mapping[str, str]
+    grace_s: float
+
+
 def _start_one(target: LocalTarget, wish: Wish, replica: Replica, credentials: Mapping[str, Any]) -> None:
     home = _home(target, replica.program)
     with storage_errors(home):
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    connections = home / "connections.json" if credentials else None
-    if connections:
-        write_json(connections, dict(credentials))
-    command = server_command(wish.server, _server(target, wish, replica, home, connections))
     by_name = {wish.connections[used]: bundle for used, bundle in credentials.items()}
     referred = injected(wish.variables, by_name, whole=wish.server is not ServerKind.FLOW)
-    target.supervisor.add(_program(wish, replica, command, home, referred))
+    given = Given(_variables(wish), {**wish.secret_variables, **referred}, credentials)
+    launch = _container if wish.runtime is Runtime.DOCKER else _process
+    target.supervisor.add(_program(wish, replica, launch(target, wish, replica, home, given)))
 
 
-def _server(target: LocalTarget, wish: Wish, replica: Replica, home: Path, connections: Path | None) -> Server:
+def _process(target: LocalTarget, wish: Wish, replica: Replica, home: Path, given: Given) -> _Launch:
+    connections = home / "connections.json" if given.connections else None
+    if connections:
+        write_json(connections, dict(given.connections))
     content = target.models.content(wish.content) if wish.content else None
     code = target.models.content(wish.code["contentHash"]) if wish.code else None
-    return Server(
+    server = Server(
         python=environment_of(wish.environment).python,
         folder=code or content or home,
         port=replica.port,
         home=home,
         cores=os.cpu_count() or 1,
-        env=_variables(wish),
-        model_dir=content,
+        env=given.variables,
+        model_dir=_model_dir(home, content, (wish.model or {}).get("folder")),
         scoring_script=wish.code["scoringScript"] if wish.code else None,
         connections=connections,
     )
+    command = server_command(wish.server, server)
+    return _Launch(command.argv, command.cwd, _base(home) | dict(command.env), given.secret_variables, PROCESS_GRACE_S)
+
+
+def _container(target: LocalTarget, wish: Wish, replica: Replica, home: Path, given: Given) -> _Launch:
+    argv = runner_command(target, wish, replica, home, given)
+    return _Launch(argv, home, _base(home), {}, RUNNER_GRACE_S)
+
+
+def _base(home: Path) -> dict[str, str]:
+    return {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+
+
+def _model_dir(home: Path, content: Path | None, folder: str | None) -> Path | None:
+    """Return what AZUREML_MODEL_DIR tells: as on Azure, a folder in which the model's own folder lies by its name."""
+    if content is None or folder is None:
+        return content
+    link = home / "model" / folder
+    with storage_errors(link):
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(content, target_is_directory=True)
+    return link.parent
 
 
 def _variables(wish: Wish) -> dict[str, str]:
@@ -126,24 +167,23 @@ def _variables(wish: Wish) -> dict[str, str]:
     return variables
 
 
-def _program(wish: Wish, replica: Replica, command: Command, home: Path, referred: Mapping[str, str]) -> Program:
+def _program(wish: Wish, replica: Replica, launch: _Launch) -> Program:
     probe = wish.liveness
-    base = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     return Program(
         name=replica.program,
-        argv=command.argv,
-        cwd=command.cwd,
-        env=base | dict(command.env),
-        secret_env={**wish.secret_variables, **referred},
+        argv=launch.argv,
+        cwd=launch.cwd,
+        env=launch.env,
+        secret_env=launch.secret_env,
         liveness=LivenessCheck(
-            url=f"http://127.0.0.1:{replica.port}{command.health_path}",
+            url=f"http://127.0.0.1:{replica.port}{wish.liveness_path}",
             initial_delay_s=probe.initial_delay,
             period_s=probe.period,
             timeout_s=probe.timeout,
             failure_threshold=probe.failure_threshold,
             success_threshold=probe.success_threshold,
         ),
-        grace_s=30,
+        grace_s=launch.grace_s,
     )
 
 

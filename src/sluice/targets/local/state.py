@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sluice.errors import NotFound, StorageFailed
-from sluice.spec.models import Probe, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Probe
 from sluice.targets.local.envoy.desired import Auth, Backend, Gateway, KeyAuth, TokenAuth
 from sluice.targets.local.files import locked, read_json, write_json
 from sluice.targets.local.paths import StackPaths
@@ -24,10 +25,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Replica:
-    """One process of a deployment: its program under the supervisor and its port."""
+    """One process or container of a deployment: its program under the supervisor and its port.
+
+    `runtime` is `process` or `docker`; a container has its image's id.
+    """
 
     program: str
     port: int
+    runtime: str = "process"
+    image: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sluice.spec.models import Probe, frozen_map
+from sluice.spec.frozen import frozen_map
+from sluice.spec.models import Probe
 from sluice.traffic.router import Routing
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sluice.errors import StorageFailed
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 from sluice.targets.local.envoy.bootstrap import GatewayPaths, bootstrap
 from sluice.targets.local.envoy.clusters import Json, backends_of, clusters
 from sluice.targets.local.envoy.desired import Backend, Gateway

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sluice.errors import SpecError
 from sluice.plan.servers import ServerKind
-from sluice.spec.models import frozen_map
+from sluice.spec.frozen import frozen_map
 
-FLOW_APP = Path(__file__).with_name("flow_app.py")
-SCORING_SCRIPT_APP = Path(__file__).with_name("scoring_script_app.py")
+APPS = Path(__file__).parent
+FLOW_APP = "flow_app.py"
+SCORING_SCRIPT_APP = "scoring_script_app.py"
 ENGINES = ("flask", "fastapi")
 # Longer than the gateway keeps an idle connection (60 s), so that the server never closes one first.
 KEEP_ALIVE_SECONDS = 75
@@ -21,22 +22,25 @@ PATHS: Mapping[ServerKind, tuple[str, str]] = {
     ServerKind.SCORING_SCRIPT: ("/", "/score"),
     ServerKind.MLFLOW: ("/health", "/invocations"),
 }
+"""The servers that are ours to start; a container's own has the routes of its environment."""
 
 
 @dataclass(frozen=True)
 class Replica:
-    """What one replica is started with.
+    """What one replica is started with. For a container, all paths are those inside of it.
 
     Attributes:
         python: the interpreter of the deployment's environment.
         folder: the flow, the code of the scoring script, or the MLflow model.
-        port: a free one, on 127.0.0.1.
+        port: a free one, on `host`.
         home: a folder of this replica's own, for what its server writes about itself.
         cores: how many this machine has.
         env: the deployment's environment variables, secrets resolved.
         model_dir: what AZUREML_MODEL_DIR is to tell; None where there is no model.
         scoring_script: below `folder`; only for a scoring script.
         connections: the file (mode 600) of the granted connections, as `flow_app.py` reads it.
+        host: the address to listen on; a container is reached from outside of it.
+        apps: the folder of our server scripts.
     """
 
     python: Path
@@ -48,6 +52,8 @@ class Replica:
     model_dir: Path | None = None
     scoring_script: str | None = None
     connections: Path | None = None
+    host: str = "127.0.0.1"
+    apps: Path = APPS
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def paths_of(kind: ServerKind) -> tuple[str, str]:
 
 
 def server_command(kind: ServerKind, replica: Replica) -> Command:
-    """Return how to start `replica` on 127.0.0.1; on SIGTERM it ends what is in flight, then itself.
+    """Return how to start `replica` with a server of ours; on SIGTERM it ends what is in flight, then itself.
 
     Raises: SpecError where an environment variable of the server has a value the server can't take.
     """
@@ -103,6 +109,7 @@ def _flow(replica: Replica) -> _Start:
         )
     options = {
         "folder": replica.folder,
+        "host": replica.host,
         "port": replica.port,
         "engine": engine,
         "workers": flow_workers(replica.env, replica.cores),
@@ -112,7 +119,7 @@ def _flow(replica: Replica) -> _Start:
     own = {"PF_HOME_DIRECTORY": str(replica.home), "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true"}
     if replica.connections:
         own["SLUICE_CONNECTIONS"] = str(replica.connections)
-    return _Start((str(FLOW_APP), *_flags(options)), own, replica.folder)
+    return _Start((str(replica.apps / FLOW_APP), *_flags(options)), own, replica.folder)
 
 
 def flow_workers(env: Mapping[str, str], cores: int) -> int:
@@ -127,13 +134,13 @@ def _scoring_script(replica: Replica) -> _Start:
         "port": replica.port,
         "worker_count": positive_number(replica.env, "WORKER_COUNT", 1),
     }
-    own = {"AML_APP_ROOT": str(replica.folder)}
-    return _Start((str(SCORING_SCRIPT_APP), *_flags(options)), own, replica.folder)
+    own = {"AML_APP_ROOT": str(replica.folder), "SLUICE_HOST": replica.host}
+    return _Start((str(replica.apps / SCORING_SCRIPT_APP), *_flags(options)), own, replica.folder)
 
 
 def _mlflow(replica: Replica) -> _Start:
     options = {
-        "host": "127.0.0.1",
+        "host": replica.host,
         "port": replica.port,
         "workers": positive_number(replica.env, "WORKER_COUNT", 1),
         "timeout-keep-alive": KEEP_ALIVE_SECONDS,

@@ -3,7 +3,7 @@
 The Python of the deployment's environment runs this file: it has prompt flow and gunicorn, and no Sluice.
 Written for Python 3.9 and later, as prompt flow is.
 
-    python flow_app.py --folder FLOW --port PORT [--engine flask|fastapi] [--workers N] [--threads N]
+    python flow_app.py --folder FLOW --port PORT [--host ADDRESS] [--engine flask|fastapi] [--workers N] [--threads N]
 
 Environment: SLUICE_CONNECTIONS names a JSON file of the granted connections under the names the flow uses,
 `{name: {"type": ..., "configs": {...}, "secrets": {...}}}`; PF_HOME_DIRECTORY is a folder of this replica's own.
@@ -152,7 +152,7 @@ def serve(options: argparse.Namespace) -> None:
 def server_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return gunicorn's settings."""
     return {
-        "bind": f"127.0.0.1:{options.port}",
+        "bind": f"{options.host}:{options.port}",
         "worker_class": WORKER_CLASSES[options.engine],
         "workers": options.workers,
         "threads": options.threads,
@@ -176,8 +176,9 @@ def connection_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Serve a prompt flow folder on 127.0.0.1.")
+    parser = argparse.ArgumentParser(description="Serve a prompt flow folder.")
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--engine", choices=sorted(WORKER_CLASSES), default="flask")
     parser.add_argument("--workers", type=int, default=1)

@@ -34,13 +34,36 @@ def base_requirements(image: str | None, kind: ServerKind) -> tuple[str, ...]:
     return (*table["packages"][kind], *added)
 
 
+def server_packages(image: str | None, kind: ServerKind, own: Sequence[str]) -> tuple[str, ...]:
+    """Return what a lock resolves beside `own`: what the base stands for, or just the server on any other image.
+
+    A container that brings its own server brings all of it.
+    """
+    if kind is ServerKind.CONTAINER:
+        return ()
+    try:
+        base = base_requirements(image, kind)
+    except Unsupported:
+        base = base_requirements(None, kind)
+    named = {package_name(line) for line in own}
+    return tuple(line for line in base if package_name(line) not in named)
+
+
+def is_serving_image(image: str | None) -> bool:
+    """Tell whether an image is one the table knows: it brings its server."""
+    return bool(image) and any(
+        fnmatchcase(repository(image or ""), one["repository"]) for one in load_table()["images"]
+    )
+
+
 def _known_image(image: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
     for known in table["images"]:
         if fnmatchcase(repository(image), known["repository"]):
             return {"adds": (), **known}
     raise Unsupported(
         f"image {image} is not a serving image that this machine can rebuild from packages",
-        remedy="Running the image itself (runtime: docker) is not there yet; name one of: "
+        remedy="Run the image itself, in a container: `runtime: docker` in the stack's settings, or `properties:"
+        " {sluice.runtime: docker}` in the deployment; or name one of: "
         + ", ".join(known["repository"] for known in table["images"])
         + ".",
     )

@@ -1,6 +1,7 @@
-"""Serves a scoring script with Azure ML's inference server (azmlinfsrv), on 127.0.0.1 only.
+"""Serves a scoring script with Azure ML's inference server (azmlinfsrv), on one address only.
 
 The Python of the deployment's environment runs this file, with azmlinfsrv's own arguments; it has no Sluice.
+SLUICE_HOST is the address, by default 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def main() -> None:
 
     given = os.environ.get("GUNICORN_CMD_ARGS", "")
     os.environ["GUNICORN_CMD_ARGS"] = gunicorn_arguments(frozenset(make_settings()), given)
-    amlserver.DEFAULT_HOST = "127.0.0.1"  # it has no argument for the address: every interface otherwise
+    amlserver.DEFAULT_HOST = os.environ.get(
+        "SLUICE_HOST", "127.0.0.1"
+    )  # it has no argument for the address: every interface otherwise
     amlserver.run()
 
 

@@ -1,0 +1,6 @@
+from promptflow.core import tool
+
+
+@tool
+def reply(question: str) -> str:
+    return question

@@ -1,0 +1,6 @@
+from promptflow.core import tool
+
+
+@tool
+def run(txt: str) -> str:
+    return text

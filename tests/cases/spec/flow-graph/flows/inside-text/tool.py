@@ -1,0 +1,6 @@
+from promptflow.core import tool
+
+
+@tool
+def run(text: str) -> str:
+    return text

@@ -1,0 +1,5 @@
+def init() -> None: ...
+
+
+def run(data: str) -> str:
+    return data
