@@ -73,7 +73,7 @@ check-imports:
 	@said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 
 check-unit:
-	@$(BIN)/pytest --quiet tests/unit
+	@$(BIN)/pytest --quiet --numprocesses 2 tests/unit -m "not slow"
 
 check-wheel:
 	@$(BIN)/python scripts/check_wheel.py

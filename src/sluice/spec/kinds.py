@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 from pathlib import PurePath
 
@@ -148,12 +149,14 @@ def _misspelled(node: MapNode) -> Iterator[Mapping[str, int]]:
             yield {name: min(votes, _BY_MISSPELLED_KEY) for name, votes in KEYS[meant[0]].items()}
 
 
+@lru_cache(maxsize=256)
 def _by_address(name: str) -> tuple[str, ...]:
     if name in ADDRESSES:
         return ADDRESSES[name]
     return next(((sort,) for suffix, sort in ADDRESS_SUFFIXES if name.endswith(suffix)), ())
 
 
+@lru_cache(maxsize=256)
 def _address_name(address: str) -> str:
     tail = address.partition("#")[0].replace("\\", "/").rstrip("/").rpartition("/")[2].rpartition(":")[2]
     return tail.lower().removesuffix(".json").removesuffix(".schema")

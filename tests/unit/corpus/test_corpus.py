@@ -15,6 +15,7 @@ from sluice.spec.flags import Flags
 from sluice.spec.kinds import Kind
 from sluice.spec.results import FileResult, Finding
 
+pytestmark = pytest.mark.slow
 DIFFERENCES = Path(__file__).parents[3] / "docs" / "validation-differences.md"
 REAL = real_files()
 OURS = [one for one in REAL if one.kind in KINDS]

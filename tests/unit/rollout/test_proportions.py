@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sluice.rollout.proportions import Bet, Counts, placed
 
 ALPHA = 0.01
+simulation = pytest.mark.slow
 
 
 def stopped_after(stable: float, green: float, most: int, seed: int, tolerance: float = 0.0) -> int | None:
@@ -28,6 +29,7 @@ def stopped_after(stable: float, green: float, most: int, seed: int, tolerance: 
 
 # 4.6 / KL(green, 0.5 %): Wald's limit with the stable rate known; here it is not.
 @pytest.mark.parametrize(("green", "limit", "runs"), [(0.015, 705, 10), (0.055, 55, 60), (0.205, 8, 200)])
+@simulation
 def test_a_bad_one_is_found_within_twice_the_limit(green: float, limit: int, runs: int) -> None:
     stops = [stopped_after(0.005, green, 20 * limit, seed) for seed in range(runs)]
     found = [stop for stop in stops if stop is not None]
@@ -36,20 +38,24 @@ def test_a_bad_one_is_found_within_twice_the_limit(green: float, limit: int, run
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.005, 0.2, 0.9])
+@simulation
 def test_an_equal_one_is_stopped_no_more_often_than_stated(rate: float) -> None:
     stopped = sum(stopped_after(rate, rate, 500, seed) is not None for seed in range(80))
     assert stopped <= 4  # 0.8 are expected at most; 5 of 80 at 1 % have a chance of less than 1 in 500
 
 
+@simulation
 def test_a_difference_within_the_tolerance_stops_nothing() -> None:
     stopped = sum(stopped_after(0.005, 0.02, 1000, seed, tolerance=0.015) is not None for seed in range(100))
     assert stopped <= 4
 
 
+@simulation
 def test_a_difference_beyond_the_tolerance_is_found() -> None:
     assert all(stopped_after(0.005, 0.3, 500, seed, tolerance=0.02) for seed in range(50))
 
 
+@simulation
 def test_a_better_one_is_left_alone() -> None:
     assert not any(stopped_after(0.2, 0.1, 500, seed) for seed in range(50))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path, PurePath
 
@@ -57,6 +58,7 @@ _FLOWS = frozenset({Kind.FLOW, Kind.FLEX_FLOW, Kind.RUN})
 _WORKSPACE = frozenset({Kind.CONNECTION, Kind.WORKSPACE, Kind.CONFIG})
 
 
+@cache
 def _rules(kind: Kind) -> tuple[Sequence[Rule], Sequence[FileRule]]:
     """Return the rules of a kind. Each kind imports its own, so that one file does not wait for all."""
     if kind in _AZURE:
