@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pulumi
 
 from sluice.errors import SluiceError, SpecError, TrafficRefused, Unsupported
 from sluice.plan.graph import Graph
-from sluice.plan.local import Goal, Local, plan_local
+from sluice.plan.local import Goal, Local, plan_local, relative_to
 from sluice.plan.runtimes import Runtime, runtime_of
 from sluice.spec.frozen import frozen_map
 from sluice.spec.load import check, load_specs, raise_errors
@@ -68,10 +69,24 @@ def _plan(root: Path, stack: str) -> tuple[Graph, Mapping[str, Prepared], str | 
             at=settings.at,
         )
     _warn_of_overrides(specs, written, settings)
+    locks = _locks(specs)
     images = _images(root, stack, specs, _runtime(settings))
     names = {key: one.plan.name for key, one in images.items()}
-    graph = plan_local(specs, goals_of(specs, settings), settings.port, Local(_runtime(settings), frozen_map(names)))
+    graph = plan_local(
+        specs, goals_of(specs, settings), settings.port, Local(_runtime(settings), frozen_map(names), locks)
+    )
     return graph, images, settings.registry
+
+
+def _locks(specs: SpecSet) -> Mapping[str, Mapping[str, str]]:
+    """Return what packages are locked to. Raises SpecError where requirements and their lock have drifted apart."""
+    from sluice.images.requests import stack_lock_findings, stack_locks
+    from sluice.targets.local.serving.images import server_packages
+
+    raise_errors(stack_lock_findings(specs, server_packages))
+    found = stack_locks(specs, server_packages)
+    hashes = {path: sha256(path.read_bytes()).hexdigest() for path in found.values()}
+    return {name: {"path": relative_to(specs.root, path), "sha256": hashes[path]} for name, path in found.items()}
 
 
 def _images(root: Path, stack: str, specs: SpecSet, runtime: Runtime) -> Mapping[str, Prepared]:

@@ -150,6 +150,7 @@ def dockerd(folder: Path) -> Iterator[Dockerd]:
         with suppress(AttributeError):  # it was never started
             daemon.stop()
         _end_containerd(folder)
+        _unmount(folder)
         _ip("link", "delete", daemon.bridge)
 
 
@@ -164,6 +165,13 @@ def _end_containerd(folder: Path) -> None:
     record = folder / "exec/containerd/containerd.pid"
     with suppress(FileNotFoundError, ProcessLookupError, ValueError):
         os.kill(int(record.read_text()), signal.SIGTERM)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount what a daemon leaves mounted below its folder, or nobody could remove it."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in sorted((one for one in places if Path(one).is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", place], env={"PATH": PLACES}, capture_output=True, check=False)
 
 
 def closure(packages: Sequence[str]) -> list[str]:

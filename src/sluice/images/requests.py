@@ -4,16 +4,17 @@ the reading of locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.errors import Mark, SpecError, Unsupported, UsageError
 from sluice.images.feeds import Feed, split_feeds
-from sluice.images.lock import LockRequest, lock_findings, lock_path
+from sluice.images.lock import LockRequest, lock_findings, lock_path, read_lock
 from sluice.plan.needs import python_needs
 from sluice.plan.servers import ServerKind, server_kind
 from sluice.spec.diagnostics import Diagnostic
+from sluice.spec.frozen import frozen_map
 from sluice.spec.models import Deployment, Environment, Model, SpecSet
 from sluice.spec.references import find_local
 from sluice.spec.terms import AssetReference
@@ -63,6 +64,22 @@ def lock_targets(specs: SpecSet, server_packages: ServerPackages) -> tuple[LockT
             target.path, target.source, target.request, target.feeds, there.at if there else target.at, names
         )
     return tuple(found.values())
+
+
+def stack_locks(specs: SpecSet, server_packages: ServerPackages) -> Mapping[str, Path]:
+    """Return the locks that are there, by `endpoint/deployment`, but those made beside other packages of the server.
+
+    Raises SpecError where a lock can't be read.
+    """
+    return frozen_map(
+        {
+            name: target.path
+            for deployment in specs.deployments
+            for target in _target(specs, deployment, server_packages)
+            for name in target.deployments
+            if (text := target.text) is not None and read_lock(text, target.path.name).server == target.request.server
+        }
+    )
 
 
 def _target(specs: SpecSet, deployment: Deployment, server_packages: ServerPackages) -> Iterator[LockTarget]:

@@ -13,11 +13,10 @@ from pathlib import Path
 from sluice.errors import AccessDenied, SpecError, Unsupported
 from sluice.plan.access import SECRETS_READER, Assignment, assignments, identities_of, may_read
 from sluice.plan.connections import connections_read
+from sluice.plan.environments import How, environment_resource
 from sluice.plan.graph import Graph, Output, Resource
-from sluice.plan.needs import python_needs
 from sluice.plan.runtimes import (
     Runtime,
-    container_image,
     folder_name,
     refuse_container,
     runtime_of,
@@ -30,7 +29,6 @@ from sluice.spec.models import (
     Connection,
     Deployment,
     Endpoint,
-    Environment,
     Flow,
     Model,
     Probe,
@@ -54,12 +52,17 @@ class Goal:
 
 @dataclass(frozen=True)
 class Local:
-    """What is said of a whole stack: its runtime (a deployment may choose another), and the names of the images that
-    are built for deployments, by `endpoint/deployment`.
-    """  # noqa: D205 - one sentence
+    """What is known of a whole stack.
+
+    Attributes:
+        runtime: how deployments run; one may choose another.
+        images: names of the images that are built, by `endpoint/deployment`.
+        locks: what packages are locked to, `path` (from the project) and `sha256`, by `endpoint/deployment`.
+    """
 
     runtime: Runtime = Runtime.PROCESS
     images: Mapping[str, str] = field(default_factory=frozen_map)
+    locks: Mapping[str, Mapping[str, str]] = field(default_factory=frozen_map)
 
 
 PROCESSES = Local()
@@ -158,7 +161,8 @@ class _EndpointPlan:
         built = self.local.images.get(name)
         if built and runtime is Runtime.DOCKER:
             yield Resource("Image", built, frozen_map(), (), deployment.endpoint_name)
-        environment = _environment(deployment, (kind, runtime), model, written, built)
+        how = How(kind, runtime, built, self.local.locks.get(name))
+        environment = environment_resource(deployment, how, model, written)
         yield environment
         files = _model(self.specs.root, deployment, model) if model else None
         code = _code(self.specs.root, deployment)
@@ -276,31 +280,6 @@ def relative_to(root: Path, path: Path) -> str:
     """Return `path` as seen from the project, so that a checkout elsewhere plans the same."""
     absolute = path if path.is_absolute() else root / path
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
-
-
-def _environment(
-    deployment: Deployment,
-    how: tuple[ServerKind, Runtime],
-    model: Model | None,
-    environment: Environment | None,
-    built: str | None,
-) -> Resource:
-    """Return what a deployment runs in: packages for a process, an image for a container."""
-    kind, runtime = how
-    needs = python_needs(environment, model.content if model else None)
-    name = f"{deployment.endpoint_name}/{deployment.name}"
-    properties: dict[str, object] = {
-        "name": name,
-        "runtime": str(runtime),
-        "server": str(kind),
-        "image": environment.image if environment else None,
-        "requirements": list(needs.requirements),
-        "pythonVersion": needs.python_version,
-    }
-    if runtime is Runtime.DOCKER:
-        properties |= {"image": container_image(deployment, environment, built), "requirements": []}
-    after = tuple(value.resource for value in properties.values() if isinstance(value, Output))
-    return Resource("Environment", name, frozen_map(properties), after, deployment.endpoint_name)
 
 
 def _deployment_properties(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sluice.errors import DockerFailed, Unsupported
+from sluice.images.feeds import Feed, split_feeds
 from sluice.plan.runtimes import Runtime
 from sluice.plan.servers import ServerKind
 from sluice.targets.local.docker.host import connected, docker_address, docker_errors
@@ -18,7 +19,7 @@ from sluice_infra.provider.values import Plain
 class EnvironmentHandler(Handler):
     """A Python environment, which `key` names in the machine's cache; or an image, whose id is `key`."""
 
-    inputs = ("name", "runtime", "server", "image", "requirements", "pythonVersion")
+    inputs = ("name", "runtime", "server", "image", "requirements", "pythonVersion", "lock")
     replace = frozenset({"name"})
     computed = ("key", "packages")
 
@@ -39,9 +40,15 @@ class EnvironmentHandler(Handler):
         """Resolve, lock and build; or see that the image is on this machine."""
         if _is_image(inputs):
             return inputs["name"], inputs | {"key": _image(context, inputs["image"]), "packages": None}
-        wanted = _all_requirements(inputs)
-        talk = Talk(context.report, context.cancelled)
-        environment, packages = ensure_environment(wanted, inputs["pythonVersion"], talk)
+        feeds, wanted = split_feeds(_all_requirements(inputs))
+        lock = inputs["lock"]
+        environment, packages = ensure_environment(
+            wanted,
+            inputs["pythonVersion"],
+            Talk(context.report, context.cancelled),
+            lock=(context.root / lock["path"]).read_text(encoding="utf-8") if lock else None,
+            config=_config(feeds),
+        )
         context.report(f"environment {environment.key}: {packages} packages")
         return inputs["name"], inputs | {"key": environment.key, "packages": packages}
 
@@ -58,6 +65,16 @@ class EnvironmentHandler(Handler):
     def delete(self, context: Context, identifier: str, state: Plain) -> None:
         """Keep the folder, or the image: it is a cache, and others may share it."""
         del context, identifier, state
+
+
+def _config(feeds: Sequence[Feed]) -> str:
+    """Return what uv is told of the indexes that requirements name; private ones need a credential here."""
+    if not feeds:
+        return ""
+    from sluice.images.prepare import indexes_of
+    from sluice.images.uv import Run
+
+    return indexes_of(feeds).run(Run()).config
 
 
 def _is_image(inputs: Plain) -> bool:
