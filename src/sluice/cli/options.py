@@ -53,7 +53,18 @@ def parse(verb: Verb, arguments: Sequence[str]) -> Namespace:
     )
     for option in verb.options:
         _add(parser, option)
-    return parser.parse_intermixed_args(arguments)
+    before, named = _split(arguments)
+    parsed = parser.parse_intermixed_args(before)
+    for option in verb.options:
+        if named and option.many and not option.flags:
+            setattr(parsed, option.name, [*getattr(parsed, option.name), *named])
+    return parsed
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what stands before `--` and what behind it: argparse forgets the sign where arguments are mixed."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
 
 
 def _usage(verb: Verb) -> str:

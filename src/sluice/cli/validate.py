@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -93,12 +94,18 @@ def validate(call: Call) -> int:
     """Validate as `call` asks, print the results, and return the exit status. Raises UsageError."""
     _refuse(call)
     results = tuple(_results(call))
+    if call.files and not results and not call.affected:
+        raise UsageError(
+            f"no specification in {', '.join(call.files)}", remedy="Name a folder that has some, or files."
+        )
     _print(results, "json" if call.as_json else call.format_)
     failing = {"error", "warning"} if call.strict else {"error"}
     return int(any(finding.severity in failing for result in results for finding in result.findings))
 
 
 def _refuse(call: Call) -> None:
+    if "" in call.files:
+        raise UsageError("a file's name is empty", remedy="Name the file, or leave it out to check the stack.")
     of_files = {"--kind": call.kind, "--name": call.name, "--endpoint-name": call.endpoint_name, "--set": call.set_}
     given = [flag for flag, value in of_files.items() if value]
     if given and (call.affected or not call.files):
@@ -141,8 +148,10 @@ def _sources(call: Call) -> Iterator[Source]:
 
     for path in map(Path, call.files):
         if path == STDIN:
+            if sys.stdin is None:  # a caller may close it
+                raise UsageError("standard input is closed", remedy="Give the text: sluice validate - < FILE")
             yield Source(Path(call.stdin_filename or "stdin.yaml"), sys.stdin.buffer.read(MAX_BYTES + 1))
-        elif path.is_dir():
+        elif os.path.isdir(path):  # noqa: PTH112 - of a name that no disk takes, is_dir raises
             yield from (Source(file, in_folder=True) for file in yaml_files(path))
         else:
             yield Source(path)

@@ -306,6 +306,9 @@ def _behind(event: Any) -> tuple[int, int]:
 
 
 def _duplicate(key: str, first: Mark, at: Mark) -> SpecFileError:
+    if key.startswith("<") and key.endswith(">"):
+        message = f"the placeholder `{key}` is written twice, first in line {first.line}, and is not filled in"
+        return SpecFileError(message, remedy="Fill both in.", at=at, code=Fault.PLACEHOLDER)
     message = f"the key `{key}` is written twice, first in line {first.line}"
     return SpecFileError(message, remedy="Keep one of the two.", at=at, code=Fault.DUPLICATE_KEY)
 

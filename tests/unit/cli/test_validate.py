@@ -227,3 +227,29 @@ def test_help_shows_every_option(call: Call, verb: Verb) -> None:
     said = call(verb.name, "--help").out
     assert all(flag in said for option in verb.options for flag in option.flags)
     assert isinstance(parse(verb, []), argparse.Namespace)
+
+
+@pytest.mark.parametrize("files", [("",), ("empty",)])
+def test_a_name_that_leads_to_no_specification_is_no_success(call: Call, project: Path, files: tuple[str, ...]) -> None:
+    (project / "empty").mkdir()
+    assert call("validate", *files).status == 2
+
+
+def test_a_file_may_begin_with_a_hyphen(call: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    (project / "-x.yaml").write_text(ENDPOINT)
+    assert call("validate", "--strict", "--", "-x.yaml").out == "nothing wrong in 1 file\n"
+
+
+def test_standard_input_that_is_closed_is_told(call: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    said = call("validate", "-")
+    assert (said.status, "is closed" in said.err) == (2, True)
+
+
+def test_a_name_that_no_disk_takes_hides_nothing_of_other_files(call: Call, endpoint: Path) -> None:
+    endpoint.write_text("name: questions\nauth_mod: key\n")
+    said = call("validate", "a" * 5000, str(endpoint))
+    assert said.status == 1
+    assert "auth_mode" in said.out
+    assert "too long" in said.out

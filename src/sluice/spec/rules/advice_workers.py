@@ -17,6 +17,7 @@ from sluice.spec.rules.timeouts import FLOW_PROPERTY
 
 WORKERS = "PROMPTFLOW_WORKER_NUM"
 THREADS = "PROMPTFLOW_WORKER_THREADS"
+_COUNTS = (WORKERS, THREADS)
 CONCURRENCY = "request_settings.max_concurrent_requests_per_instance"
 
 DEFAULT_OF_FLOWS = 10
@@ -53,8 +54,9 @@ def worker_advice(deployment: Deployment, model: Model | None, latency_ms: int |
         )
         remedy = f"Use {size.cores} to {2 * size.cores}, or a larger size."
         yield warning_at(where(deployment, f"environment_variables.{WORKERS}"), message, remedy, "workers")
+    unreadable = any(name in deployment.environment_variables and not _number(deployment, name) for name in _COUNTS)
     chosen = workers or (size.cores if size else None)
-    if chosen and _says_something(deployment):
+    if chosen and not unreadable and _says_something(deployment):
         yield from _concurrency(deployment, chosen, latency_ms)
 
 

@@ -7,6 +7,7 @@ flow that is chatted with.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from sluice.spec.diagnostics import Diagnostic
@@ -19,6 +20,7 @@ _SECTIONS = (
 )  # fmt: skip
 
 
+_SECRET = re.compile(r"key|secret|password|token", re.IGNORECASE)
 _NO_LISTS = frozenset({"string", "int", "double", "bool", "object"})
 
 
@@ -60,8 +62,15 @@ def defaults(flow: Node) -> Iterator[Diagnostic]:
             if found is None or reads is None or (isinstance(found, ScalarNode) and found.value is None):
                 continue
             if not reads(found):
-                message = f"`{section}.{key}.default` can't be read as {kind}, found {describe(found)}"
+                message = (
+                    f"`{section}.{key}.default` can't be read as {kind}, found {describe(found, secret=_secret(key))}"
+                )
                 yield warning_at(found.at, message, "Correct the default or the type.", "default-type")
+
+
+def _secret(name: str) -> bool:
+    """Tell whether an input's name says that its value is nobody's business."""
+    return bool(_SECRET.search(name))
 
 
 def _string(node: Node) -> bool:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sluice.errors import Mark
 from sluice.spec.diagnostics import Diagnostic
-from sluice.spec.findings import error_at, warning_at
+from sluice.spec.findings import error_at, nearest, warning_at
 from sluice.spec.nodes import Node, Plain, ScalarNode, dig, items, text
+from sluice.spec.placeholders import holds_placeholder
 from sluice.spec.values import as_text
 
 _SCHEMES = ("config", "env", "keyvault")
+_VERSION = re.compile(r"[\w.+-]*", re.ASCII)
+_SCHEME = re.compile(r"\$\{(?P<scheme>[A-Za-z]+):")
+# A name that says so, and one long word without blanks that looks made: no reference, address or number.
+_SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|PASSWORD|PASSWD|TOKEN|CONNECTION_?STRING|SAS)$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"(?![\d.]+$)(?!https?://)(?!\$)[^\s<>{}]{8,}")
 
 
 def labels(node: Node) -> Iterator[Diagnostic]:
@@ -28,8 +35,21 @@ def environment_variables(node: Node) -> Iterator[Diagnostic]:
             message = f"`environment_variables.{name}` is {_kind(entry.node.value)} in YAML 1.1, not a string"
             yield warning_at(entry.node.at, message, "Put the value in quotes.", "not-a-string")
         value = text(entry.node) or ""
+        path = f"environment_variables.{name}"
         if any(f"${{{kind}:" in value for kind in _SCHEMES):
-            yield from _reference(f"environment_variables.{name}", value, entry.node.at)
+            yield from _reference(path, value, entry.node.at)
+        elif scheme := _SCHEME.match(value):
+            yield from _misspelled(path, scheme["scheme"], entry.node.at)
+        elif _SECRET_NAME.search(name) and _SECRET_VALUE.fullmatch(value) and not holds_placeholder(value):
+            message = f"`{path}` seems to hold a secret in the open"
+            remedy = "Give a reference: `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`."
+            yield warning_at(entry.node.at, message, remedy, "literal-secret")
+
+
+def _misspelled(path: str, scheme: str, at: Mark) -> Iterator[Diagnostic]:
+    if meant := nearest(scheme, _SCHEMES):
+        message = f"`{path}`: unknown kind of secret reference `{scheme}`; the text stays as it is"
+        yield warning_at(at, message, f"Did you mean `${{{meant}:…}}`?", "secret-reference")
 
 
 def _reference(path: str, value: str, at: Mark) -> Iterator[Diagnostic]:
@@ -61,6 +81,6 @@ def version(node: Node) -> Iterator[Diagnostic]:
     found = dig(node, "version")
     if isinstance(found, ScalarNode) and found.written != as_text(found):
         yield _changed("version", found)
-    if found and any(sign in as_text(found) for sign in ":@/ \n"):
-        message = f"`version` must hold no blank, `:`, `@` or `/`; found `{as_text(found)}`"
+    if found and not _VERSION.fullmatch(as_text(found)) and not holds_placeholder(as_text(found)):
+        message = f"`version` must be letters, digits, `.`, `-` and `_`; found `{as_text(found)}`"
         yield error_at(found.at, message, "Use letters, digits, `.`, `-` and `_`.", "pattern")

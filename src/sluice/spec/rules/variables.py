@@ -14,6 +14,7 @@ from sluice.spec.values import as_text
 
 CONFIG_OVERRIDE = "PRT_CONFIG_OVERRIDE"
 CLIENT_ID = "AZURE_CLIENT_ID"
+INCLUDED_FIELDS = "PROMPTFLOW_RESPONSE_INCLUDED_FIELDS"
 
 # Where a flow's server finds its workspace, and with it the connections (deploy document, "environment variables").
 _WORKSPACE_PARTS = ("deployment.subscription_id", "deployment.resource_group", "deployment.workspace_name")
@@ -21,6 +22,13 @@ _OWN_NAMES = {"deployment.endpoint_name": "endpoint_name", "deployment.deploymen
 _PARTS = (*_WORKSPACE_PARTS, *_OWN_NAMES)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_.-][\w.-]*", re.ASCII)
+_COUNT = re.compile(r"[1-9][0-9]{0,5}")
+# What promptflow 1.18.5's container hands on to its server as it is.
+_SERVING = {
+    "PROMPTFLOW_SERVING_ENGINE": (re.compile("flask|fastapi"), "flask or fastapi"),
+    "PROMPTFLOW_WORKER_NUM": (_COUNT, "a whole number of at least 1"),
+    "PROMPTFLOW_WORKER_THREADS": (_COUNT, "a whole number of at least 1"),
+}
 _FORM = "Write `deployment.subscription_id=…,deployment.resource_group=…,deployment.workspace_name=…`."
 
 
@@ -98,4 +106,27 @@ def _at(node: Node, name: str) -> Mark:
     return mark_of(node, "environment_variables", name)
 
 
-RULES = (names, client_id, config_override)
+def serving(node: Node) -> Iterator[Diagnostic]:
+    """What prompt flow's server reads, it can read: it does not start, or not answer, otherwise."""
+    for name, (pattern, wanted) in _SERVING.items():
+        value = _value(node, name)
+        if value is not None and not pattern.fullmatch(value.strip()) and not holds_placeholder(value):
+            yield error_at(_at(node, name), f"`{name}` must be {wanted}", "", "serving-variable")
+    value = _value(node, INCLUDED_FIELDS)
+    if value is not None and not holds_placeholder(value) and not _is_list_of_names(value):
+        message = f"`{INCLUDED_FIELDS}` must be a JSON list of names of outputs"
+        remedy = """Write for example `'["answer"]'`."""
+        yield error_at(_at(node, INCLUDED_FIELDS), message, remedy, "serving-variable")
+
+
+def _is_list_of_names(value: str) -> bool:
+    import json
+
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return False
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+RULES = (names, client_id, config_override, serving)
