@@ -115,7 +115,7 @@ def _command(path: str, finding: Finding) -> str:
 
 def _escaped(text: str, further: str = "") -> str:
     """Return `text` with the signs that would end a value as the percent codes of GitHub's runner."""
-    text = text.encode("utf-8", "backslashreplace").decode()
+    text = "".join(one if one.isprintable() or one in "\r\n" else one_line(one) for one in text)
     for sign in f"%\r\n{further}":
         text = text.replace(sign, f"%{ord(sign):02X}")
     return text

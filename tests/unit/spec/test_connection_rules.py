@@ -56,7 +56,7 @@ def test_the_tables_of_credentials_fit_the_schema() -> None:
         PROMPT_FLOW + "type: azure_ai_services\nendpoint: https://e\n" + KEY,
         "type: azure_ai_search\nendpoint: https://e\n",
         "type: cognitive_search\napi_base: https://e\nauth_mode: meid_token\n",
-        "type: azure_content_safety\nendpoint: e\napi_version: '1'\napi_type: Content Safety\n" + KEY,
+        "type: azure_content_safety\nendpoint: https://e\napi_version: '1'\napi_type: Content Safety\n" + KEY,
         "type: azure_content_safety\nendpoint: https://e\n",
         "type: azure_speech_services\nendpoint: https://e\nis_shared: false\n",
         "type: open_ai\norganization: o\nbase_url: ''\n" + KEY,
@@ -74,8 +74,8 @@ def test_the_tables_of_credentials_fit_the_schema() -> None:
         "type: azure_data_lake_gen2\ntarget: e\n"
         "credentials: {type: service_principal, client_id: a, client_secret: '${env:S}', tenant_id: t}\n",
         "type: azure_blob\nurl: https://e\naccount_name: a\ncontainer_name: c\n",
-        "type: azure_one_lake\nendpoint: e\nartifact: {type: lake_house, name: l}\none_lake_workspace_name: w\n",
-        "type: azure_one_lake\nendpoint: e\nartifact: null\n",
+        "type: azure_one_lake\nendpoint: https://e\nartifact: {type: lake_house, name: l}\none_lake_workspace_name: w\n",
+        "type: azure_one_lake\nendpoint: https://e\nartifact: null\n",
         "type: s3\ntarget: b\ncredentials: {type: access_key, access_key_id: a, secret_access_key: '${env:S}'}\n",
         "type: snowflake\ntarget: jdbc\ncredentials: {type: username_password, username: u, password: '${env:P}'}\n",
     ],
@@ -97,7 +97,7 @@ def test_right_connections(text: str) -> None:
         ("type: custom\nconfigs: {a: b}\n", ["error required"]),
         ("type: custom\nsecrets: {a: '${env:A}'}\npackage: p\n", ["error required"] * 3),
         ("type: azure_blob\nurl: https://e\naccount_name: a\n", ["error required"]),
-        ("type: azure_one_lake\nendpoint: e\nartifact: {type: warehouse, name: l}\n", ["error enum"]),
+        ("type: azure_one_lake\nendpoint: https://e\nartifact: {type: warehouse, name: l}\n", ["error enum"]),
         ("type: git\ntarget: https://e\ncredentials: {type: pat}\n", ["error required"]),
         ("type: git\ntarget: https://e\ncredentials: {type: none, pat: '${env:PAT}'}\n", ["error unknown-key"]),
         ("type: git\ntarget: https://e\ncredentials: {type: sas, sas_token: '${env:T}'}\n", ["warning credentials"]),
@@ -107,3 +107,14 @@ def test_right_connections(text: str) -> None:
 )
 def test_wrong_connections(text: str, expected: list[str]) -> None:
     assert sorted(codes(text)) == sorted(expected)
+
+
+@pytest.mark.parametrize("written", ["my-resource.openai.azure.com", "not a url"])
+def test_an_address_without_a_scheme_is_told(written: str) -> None:
+    assert any("does not begin with" in one for one in told(f"type: azure_open_ai\nazure_endpoint: {written}\n{KEY}"))
+
+
+@pytest.mark.parametrize("written", ["https://r.openai.azure.com", "<address>", "${env:ADDRESS}"])
+def test_an_address_that_is_one_or_becomes_one_is_right(written: str) -> None:
+    found = told(f"type: azure_open_ai\nazure_endpoint: {written}\n{KEY}")
+    assert not any("does not begin with" in one for one in found)

@@ -9,6 +9,7 @@ from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import error_at, warning_at
 from sluice.spec.kinds import Kind
 from sluice.spec.nodes import MapNode, Node, ScalarNode, dig, items, mark_of, text
+from sluice.spec.placeholders import holds_placeholder
 from sluice.spec.references import secret_reference, secret_reference_fault
 from sluice.spec.rules.connection_forms import CREDENTIAL_KEYS, CREDENTIALS, STRONG_TYPE, Form, form, forms_of
 from sluice.spec.schema import at as place_at
@@ -16,6 +17,10 @@ from sluice.spec.schema import top
 
 _PROMPT_FLOW_KEYS = ("api_base", "base_url", "secrets", "configs", "api_type", "module")
 _SCHEMA = {"$schema"}
+_ON_THE_WEB = frozenset({
+    "azure_open_ai", "open_ai", "azure_ai_services", "azure_ai_search", "cognitive_search", "azure_content_safety",
+    "azure_speech_services", "form_recognizer", "serverless", "qdrant", "weaviate",
+})  # fmt: skip
 _REFERENCE = "Give a reference: `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`."
 
 
@@ -92,6 +97,17 @@ def _foreign_keys(node: Node, type_: str, forms: Sequence[Form]) -> Iterator[Dia
             yield error_at(entry.key_at, message, named, "unknown-key")
 
 
+def web_address(node: Node) -> Iterator[Diagnostic]:
+    """The address of a service on the web says how it is spoken to, or the client fails at its first call."""
+    if text(node, "type") not in _ON_THE_WEB:
+        return
+    for key in ("target", "azure_endpoint", "api_base", "endpoint", "base_url", "url"):
+        value = text(node, key) or ""
+        if value and "://" not in value and not holds_placeholder(value) and not secret_reference(value, node.at):
+            message = f"`{key}` is no address of a service: it does not begin with `https://`"
+            yield warning_at(mark_of(node, key), message, "Write the whole address, `https://` included.", "address")
+
+
 def strong_type(node: Node) -> Iterator[Diagnostic]:
     """A custom strong type is named by class, module, package and version: all four."""
     if not any(dig(node, key) for key in STRONG_TYPE if key != "module"):
@@ -150,4 +166,4 @@ def twice(node: Node) -> Iterator[Diagnostic]:
             )
 
 
-RULES = (secrets, parts, strong_type, name_length, credentials, credential_keys, twice)
+RULES = (secrets, parts, strong_type, web_address, name_length, credentials, credential_keys, twice)
