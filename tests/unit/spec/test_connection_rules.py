@@ -74,7 +74,7 @@ def test_the_tables_of_credentials_fit_the_schema() -> None:
         "type: azure_data_lake_gen2\ntarget: e\n"
         "credentials: {type: service_principal, client_id: a, client_secret: '${env:S}', tenant_id: t}\n",
         "type: azure_blob\nurl: https://e\naccount_name: a\ncontainer_name: c\n",
-        "type: azure_one_lake\nendpoint: https://e\nartifact: {type: lake_house, name: l}\none_lake_workspace_name: w\n",
+        "type: azure_one_lake\nendpoint: http://e\nartifact: {type: lake_house, name: l}\none_lake_workspace_name: w\n",
         "type: azure_one_lake\nendpoint: https://e\nartifact: null\n",
         "type: s3\ntarget: b\ncredentials: {type: access_key, access_key_id: a, secret_access_key: '${env:S}'}\n",
         "type: snowflake\ntarget: jdbc\ncredentials: {type: username_password, username: u, password: '${env:P}'}\n",
