@@ -37,7 +37,7 @@ def test_a_killed_runner_costs_nothing_and_its_container_is_adopted(library: Pro
 
     with Load(library.port(), library.key()) as load:
         os.kill(replica["pid"], signal.SIGKILL)
-        wait_until(lambda: library.deployment("green")["replicas"][0]["pid"] not in (None, replica["pid"]))
+        wait_until(lambda: library.deployment("green")["replicas"][0]["pid"] not in (None, replica["pid"]), ANSWER_S)
         wait_until(lambda: "adopted container" in log.read_text(), ANSWER_S)
 
     assert load.failed == []

@@ -27,9 +27,11 @@ class Cursor:
         return time if name == container else ""
 
     def write(self, container: str, time: str) -> None:
-        """Keep it; a full disk must not stop what runs."""
+        """Keep it, whole wherever we are killed; a full disk must not stop what runs."""
+        beside = self._path.with_name(f"{self._path.name}.new")
         with suppress(OSError):
-            self._path.write_text(f"{container} {time}", encoding="utf-8")
+            beside.write_text(f"{container} {time}", encoding="utf-8")
+            beside.replace(self._path)
 
 
 def stream(pieces: Iterable[bytes], container: str, cursor: Cursor, write: Callable[[bytes], object]) -> None:
