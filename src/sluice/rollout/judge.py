@@ -16,8 +16,8 @@ def judged(walk: Walk, before: Mapping[str, Judged], readings: Readings) -> Mapp
 
 
 def fresh_step(before: Mapping[str, Judged]) -> Mapping[str, Judged]:
-    """Return what is known when a new step begins: the evidence stays, the step's own counts begin again."""
-    return frozen_map({name: replace(one, in_step=Counts()) for name, one in before.items()})
+    """Return what is known when a new step begins: the evidence stays, the step's own readings begin again."""
+    return frozen_map({name: replace(one, in_step=Counts(), number=None) for name, one in before.items()})
 
 
 def forgiven(before: Mapping[str, Judged]) -> Mapping[str, Judged]:
@@ -33,9 +33,10 @@ def verdict(metric: Metric, known: Judged | None) -> tuple[Verdict, str]:
     return _of_counts(metric, known)
 
 
-def overall(walk: Walk, known: Mapping[str, Judged]) -> tuple[Verdict, str]:
-    """Return the worst of all metrics' verdicts: one that fails fails the step, one without data keeps it open."""
-    said = [verdict(metric, known.get(metric.name)) for metric in walk.metrics]
+def overall(walk: Walk, known: Mapping[str, Judged], step: int) -> tuple[Verdict, str]:
+    """Return the worst verdict of the step's metrics: one that fails fails the step, one without data keeps it open."""
+    judging = [metric for metric in walk.metrics if not metric.steps or step in metric.steps]
+    said = [verdict(metric, known.get(metric.name)) for metric in judging]
     for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         reasons = [why for found, why in said if found is wanted]
         if reasons:
@@ -46,7 +47,7 @@ def overall(walk: Walk, known: Mapping[str, Judged]) -> tuple[Verdict, str]:
 def _after(metric: Metric, known: Judged | None, readings: Readings) -> Judged:
     known = known or Judged(Bet(metric.tolerance))
     if metric.kind is MetricKind.LIMIT:
-        return _with_number(metric, known, readings.numbers.get(metric.name))
+        return _with_number(metric, known, readings)
     return _with_samples(known, readings.samples.get(metric.name, ()))
 
 
@@ -58,9 +59,13 @@ def _with_samples(known: Judged, samples: Iterable[Sample]) -> Judged:
     return replace(known, bet=bet, in_step=in_step)
 
 
-def _with_number(metric: Metric, known: Judged, number: float | None) -> Judged:
-    if number is None:
+def _with_number(metric: Metric, known: Judged, readings: Readings) -> Judged:
+    """A source that stopped answering takes its last number with it: what was good then says nothing of now."""
+    if metric.name not in readings.numbers:
         return known
+    number = readings.numbers[metric.name]
+    if number is None:
+        return replace(known, number=None)
     outside = known.outside + 1 if _outside(metric, number) else 0
     return replace(known, number=number, outside=outside)
 

@@ -15,20 +15,21 @@ from sluice.rollout.models import (
     Action,
     ActionKind,
     Command,
-    OnFailure,
+    Order,
     Phase,
     Readings,
     State,
     Step,
-    StepKind,
     Verdict,
     Walk,
 )
 from sluice.spec.frozen import frozen_map
+from sluice.spec.rollout import OnFailure, StepKind
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
 
 MOST_BETWEEN_S = 30.0
+ROUTES = frozenset({StepKind.WEIGHT, StepKind.MIRROR, StepKind.HEADER})
 
 Next = tuple[State, tuple[Action, ...]]
 
@@ -47,18 +48,23 @@ def step(state: State, readings: Readings, now: float) -> Next:
     if state.phase in ENDED:
         return state, ()
     state = _observed(state, readings, now)
-    for decide in (_returned, _commanded, _failed, _overdue, _misrouted, _forward):
+    for decide in (_returned, _commanded, _failed_over, _failed, _overdue, _misrouted, _forward):
         if (found := decide(state, readings)) is not None:
             return found
     return state, ()
 
 
 def routing(walk: Walk, index: int) -> Routing:
-    """Return what is routed in the step `index`: the weights of the last weight step, and its own copies."""
-    current = walk.steps[index]
-    done = [one.percent for one in walk.steps[: index + 1] if one.kind is StepKind.WEIGHT]
-    mirror = {walk.green: current.percent} if current.kind is StepKind.MIRROR else {}
-    return Routing(part_way(walk.stable, walk.goal, done[-1] if done else 0), frozen_map(mirror))
+    """Return what is routed in the step `index`: what the last step said that changes routes.
+
+    Copies and a cohort last until the next such step; weights until the next weight.
+    """
+    done = [one for one in walk.steps[: index + 1] if one.kind in ROUTES]
+    last = done[-1] if done else Step(StepKind.HOLD)
+    percents = [one.percent for one in done if one.kind is StepKind.WEIGHT]
+    mirror = {walk.green: last.percent} if last.kind is StepKind.MIRROR else {}
+    weights = part_way(walk.stable, walk.goal, percents[-1] if percents else 0)
+    return Routing(weights, frozen_map(mirror), last.cohort)
 
 
 def wanted(state: State) -> Routing:
@@ -113,24 +119,44 @@ def _returned(state: State, readings: Readings) -> Next | None:
 
 
 def _commanded(state: State, readings: Readings) -> Next | None:
-    if Command.ABORT in readings.commands:
-        return _back(state, Phase.ABORTED, "aborted by hand")
-    if Command.RETRY in readings.commands and state.phase is Phase.HELD:
-        again = replace(state, phase=Phase.WALKING, judged=forgiven(state.judged), in_step_s=0.0, work=None)
-        return _told(replace(again, says="tried again by hand"))
-    if Command.PROMOTE in readings.commands and state.phase is Phase.PAUSED and _passes(state):
-        return _entered(replace(state, phase=Phase.WALKING, says="promoted by hand"))
+    given = {order.command: order for order in readings.orders}
+    if order := given.get(Command.ABORT):
+        return _back(state, Phase.ABORTED, f"aborted by {_name(order)}")
+    if (order := given.get(Command.RETRY)) and state.phase is Phase.HELD:
+        again = replace(state, phase=Phase.WALKING, judged=forgiven(state.judged), in_step_s=0.0, attempt=0, work=None)
+        return _told(replace(again, says=f"tried again by {_name(order)}"))
+    order = given.get(Command.PROMOTE)
+    if order and state.phase in {Phase.PAUSED, Phase.BAKING} and _verdict(state)[0] is not Verdict.FAIL:
+        return _entered(replace(state, phase=Phase.WALKING, says=f"promoted by {_name(order)}"))
     return None
 
 
-def _passes(state: State) -> bool:
-    return overall(state.walk, state.judged)[0] is not Verdict.FAIL
+def _name(order: Order) -> str:
+    return order.who or "hand"
+
+
+def _verdict(state: State) -> tuple[Verdict, str]:
+    return overall(state.walk, state.judged, state.step)
+
+
+def _failed_over(state: State, readings: Readings) -> Next | None:
+    """Where the stable deployment dies and the strategy allows it, move on to the new one, if that serves."""
+    walk, final = state.walk, _last_weight(state.walk)
+    died = readings.ready.get(walk.blue) is False and readings.ready.get(walk.green) is True
+    if not (walk.failover and died) or state.step >= final or state.phase is Phase.HELD:
+        return None
+    why = f"{walk.blue} has no replica that serves; traffic moves to {walk.green}"
+    return _entered(replace(state, step=final - 1, says=why))
+
+
+def _last_weight(walk: Walk) -> int:
+    return max((i for i, one in enumerate(walk.steps) if one.kind is StepKind.WEIGHT), default=0)
 
 
 def _failed(state: State, readings: Readings) -> Next | None:
     if state.phase is Phase.HELD:
         return None
-    found, why = overall(state.walk, state.judged)
+    found, why = _verdict(state)
     if found is Verdict.FAIL:
         return _stopped(state, why)
     if readings.ready.get(state.walk.green) is False:
@@ -143,7 +169,7 @@ def _failed(state: State, readings: Readings) -> Next | None:
 def _overdue(state: State, _: Readings) -> Next | None:
     if state.phase is not Phase.WALKING or state.elapsed_s <= state.walk.deadline_s:
         return None
-    found, why = overall(state.walk, state.judged)
+    found, why = _verdict(state)
     reason = f"the deadline of {state.walk.deadline_s:g} s is over"
     return _stopped(state, f"{reason}; {why}" if found is Verdict.INCONCLUSIVE else reason)
 
@@ -164,7 +190,7 @@ def _forward(state: State, readings: Readings) -> Next | None:
     if current.kind in WORK and state.work is Verdict.INCONCLUSIVE:
         return _started(state)
     if current.kind is StepKind.PAUSE:
-        return _told(replace(state, phase=Phase.PAUSED, says="waits until promoted"))
+        return _told(replace(state, phase=Phase.PAUSED, says=current.says or "waits until promoted"))
     if current.kind is StepKind.BAKE and state.phase is not Phase.BAKING:
         return _told(replace(state, phase=Phase.BAKING, says=f"bakes for {current.hold_s:g} s"))
     return _entered(state) if _held(state, current) else None
@@ -172,9 +198,10 @@ def _forward(state: State, readings: Readings) -> Next | None:
 
 def _held(state: State, current: Step) -> bool:
     """Tell whether the step has lasted as long as it should and all that judges it has passed."""
-    takes_traffic = routing(state.walk, state.step).weights.get(state.walk.green, 0) > 0
-    judges = takes_traffic and current.kind in {StepKind.WEIGHT, StepKind.HOLD, StepKind.BAKE}
-    passed = overall(state.walk, state.judged)[0] is Verdict.PASS if judges else True
+    routed = routing(state.walk, state.step)
+    reached = routed.weights.get(state.walk.green, 0) > 0 or bool(routed.mirror)
+    judges = reached and current.kind in {StepKind.WEIGHT, StepKind.MIRROR, StepKind.HOLD, StepKind.BAKE}
+    passed = _verdict(state)[0] is Verdict.PASS if judges else True
     return state.in_step_s >= current.hold_s and passed
 
 
@@ -224,7 +251,8 @@ def _tell(state: State) -> Action:
 
 def same(live: Routing, wished: Routing) -> bool:
     """Tell whether two routings share out requests alike: a name that is missing has weight 0."""
-    return _alike(live.weights, wished.weights) and _alike(live.mirror, wished.mirror)
+    alike = _alike(live.weights, wished.weights) and _alike(live.mirror, wished.mirror)
+    return alike and live.cohort == wished.cohort
 
 
 def _alike(one: Weights, other: Weights) -> bool:

@@ -8,24 +8,9 @@ from enum import StrEnum
 
 from sluice.rollout.proportions import Bet, Counts
 from sluice.spec.frozen import frozen_map
-from sluice.traffic.router import Routing
+from sluice.spec.rollout import OnFailure, StepKind
+from sluice.traffic.router import Cohort, Routing
 from sluice.traffic.weights import Weights
-
-
-class StepKind(StrEnum):
-    """What a step does."""
-
-    WEIGHT = "weight"
-    MIRROR = "mirror"
-    HEADER = "header"
-    HOLD = "hold"
-    PAUSE = "pause"
-    EVALUATE = "evaluate"
-    WEBHOOK = "webhook"
-    LOAD = "load"
-    PARITY = "parity"
-    BAKE = "bake"
-
 
 WORK = frozenset({StepKind.EVALUATE, StepKind.WEBHOOK, StepKind.LOAD, StepKind.PARITY})
 
@@ -34,14 +19,16 @@ WORK = frozenset({StepKind.EVALUATE, StepKind.WEBHOOK, StepKind.LOAD, StepKind.P
 class Step:
     """One step: `percent` of the way from the stable weights to the goal (weight), or of requests copied (mirror).
 
-    `hold_s` is how long it is judged before the next, in seconds of observed time; `work` names what an EVALUATE,
-    WEBHOOK, LOAD or PARITY step starts, by its index in the rollout's specification.
+    `hold_s` is how long it is judged before the next, in seconds of observed time; `cohort` are the callers of a
+    HEADER step. `source` is the step of the specification it stands for; the last weight may stand for none.
     """
 
     kind: StepKind
     percent: int = 0
     hold_s: float = 0.0
-    label: str = ""
+    cohort: Cohort | None = None
+    says: str = ""
+    source: int | None = None
 
 
 class Verdict(StrEnum):
@@ -56,10 +43,12 @@ class MetricKind(StrEnum):
     """How readings of a metric are judged.
 
     WORSE_THAN_STABLE: counts of both deployments, by the sequential test of `proportions`.
+    OVER_LIMIT: counts of the new one, whose rate must not lie over `high`, by a sequential test too.
     LIMIT: a number that must stay inside `low` and `high`.
     """
 
     WORSE_THAN_STABLE = "worse_than_stable"
+    OVER_LIMIT = "over_limit"
     LIMIT = "limit"
 
 
@@ -74,6 +63,8 @@ class Metric:
         least_requests: of the new deployment in a step, before the step can pass.
         low, high: limits of a LIMIT metric; None where there is none.
         failures_allowed: readings outside the limits in a row that do not fail it yet.
+        steps: of the walk in which it is judged; none means all.
+        about: what is counted or measured, for people: "errors", "slower than 120 ms".
     """
 
     name: str
@@ -84,13 +75,8 @@ class Metric:
     low: float | None = None
     high: float | None = None
     failures_allowed: int = 0
-
-
-class OnFailure(StrEnum):
-    """What follows a failed gate."""
-
-    ROLLBACK = "rollback"
-    HOLD = "hold"
+    steps: tuple[int, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,8 @@ class Walk:
     """What does not change while a rollout goes on.
 
     `stable` are the live weights it starts from and goes back to; `goal` is where it leads; `green` is the
-    deployment that gains most, `blue` the one that loses most. All deadlines are seconds of observed time.
+    deployment that gains most, `blue` the one that loses most. The deadline is seconds of observed time. With
+    `failover` traffic moves on to green when blue dies in the middle.
     """
 
     endpoint: str
@@ -110,6 +97,7 @@ class Walk:
     steps: tuple[Step, ...]
     metrics: tuple[Metric, ...] = ()
     on_failure: OnFailure = OnFailure.ROLLBACK
+    failover: bool = False
     deadline_s: float = 86_400.0
 
 
@@ -127,7 +115,6 @@ class Phase(StrEnum):
 
 
 ENDED = frozenset({Phase.DONE, Phase.ROLLED_BACK, Phase.ABORTED})
-OPEN = frozenset(Phase) - ENDED
 
 
 class Command(StrEnum):
@@ -136,6 +123,15 @@ class Command(StrEnum):
     PROMOTE = "promote"
     ABORT = "abort"
     RETRY = "retry"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A command, who gave it, and a number that tells it from the others; numbers rise."""
+
+    command: Command
+    number: int = 0
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,17 +159,18 @@ class Readings:
     Attributes:
         live: what the router shows; None where it could not be read.
         samples: by metric, in order.
-        numbers: by metric, the last reading of a LIMIT metric; NaN and text never come this far.
+        numbers: by metric, a new reading of a LIMIT metric; None where it was asked for and there was none (NaN and
+            text never come this far). One that is missing was not asked for this time.
         works: work that ended.
-        commands: what people asked, oldest first.
+        orders: what people asked, oldest first.
         ready: whether each deployment has a replica that serves; a name that is missing is not known.
     """
 
     live: Routing | None = None
     samples: Mapping[str, tuple[Sample, ...]] = field(default_factory=frozen_map)
-    numbers: Mapping[str, float] = field(default_factory=frozen_map)
+    numbers: Mapping[str, float | None] = field(default_factory=frozen_map)
     works: tuple[WorkResult, ...] = ()
-    commands: tuple[Command, ...] = ()
+    orders: tuple[Order, ...] = ()
     ready: Mapping[str, bool] = field(default_factory=frozen_map)
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from sluice.errors import Mark
 from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.frozen import frozen_map
+from sluice.spec.rollout import Rollout
 from sluice.spec.terms import AssetReference, SecretReference, Value
 
 
@@ -292,5 +293,6 @@ class SpecSet:
     environments: Mapping[tuple[str, str], Environment] = field(default_factory=frozen_map)
     connections: Mapping[str, Connection] = field(default_factory=frozen_map)
     access: tuple[Access, ...] = ()
+    rollouts: Mapping[str, Rollout] = field(default_factory=frozen_map)
     diagnostics: tuple[Diagnostic, ...] = ()
     unread: frozenset[tuple[str, ...]] = frozenset()

@@ -10,11 +10,26 @@ from sluice.traffic.weights import Weights
 
 
 @dataclass(frozen=True)
+class Cohort:
+    """Callers who reach `deployment` whatever the weights.
+
+    Those with the request header `header` (with one of `values`, or any where there are none); and `percent` of all
+    callers, each of whom a cookie keeps where the first request went. An empty `header` names no one.
+    """
+
+    deployment: str
+    header: str = ""
+    values: tuple[str, ...] = ()
+    percent: int = 0
+
+
+@dataclass(frozen=True)
 class Routing:
-    """How an endpoint shares out its requests: weights of live traffic, and copies whose answers are dropped."""
+    """How an endpoint shares out its requests: weights of live traffic, copies whose answers are dropped, a cohort."""
 
     weights: Weights = field(default_factory=frozen_map)
     mirror: Weights = field(default_factory=frozen_map)
+    cohort: Cohort | None = None
 
 
 class Router(Protocol):

@@ -17,19 +17,19 @@ from sluice.rollout.models import (
     Command,
     Metric,
     MetricKind,
-    OnFailure,
+    Order,
     Phase,
     Readings,
     Sample,
     State,
     Step,
-    StepKind,
     Verdict,
     Walk,
     WorkResult,
 )
 from sluice.rollout.proportions import Counts
 from sluice.spec.frozen import frozen_map
+from sluice.spec.rollout import OnFailure, StepKind
 from sluice.traffic.router import Routing
 
 ERRORS = Metric("errors", MetricKind.WORSE_THAN_STABLE, least_requests=10)
@@ -124,7 +124,7 @@ def test_a_failed_walk_may_hold_and_be_tried_again() -> None:
     drive.until(Phase.HELD, samples=BAD)
     assert drive.live.weights["green"] == 10
 
-    drive.read(commands=(Command.RETRY,))
+    drive.read(orders=(Order(Command.RETRY),))
     drive.until(Phase.DONE, samples=GOOD)
 
 
@@ -134,7 +134,7 @@ def test_a_pause_waits_for_promotion_and_goes_back_by_itself() -> None:
     promoted.until(Phase.PAUSED, samples=GOOD)
     for _ in range(50):
         assert promoted.read(samples=GOOD).phase is Phase.PAUSED  # a pause has no deadline
-    promoted.read(commands=(Command.PROMOTE,))
+    promoted.read(orders=(Order(Command.PROMOTE),))
     promoted.until(Phase.DONE, samples=GOOD)
 
     spoiled.until(Phase.PAUSED, samples=GOOD)
@@ -205,7 +205,7 @@ READINGS = st.fixed_dictionaries(
             st.just("errors"), st.lists(st.builds(Sample, COUNTS, COUNTS), max_size=2).map(tuple), max_size=1
         ),
         "numbers": st.dictionaries(st.just("latency"), st.floats(0, 2), max_size=1),
-        "commands": st.lists(st.sampled_from(Command), max_size=2).map(tuple),
+        "orders": st.lists(st.sampled_from(Command).map(Order), max_size=2).map(tuple),
         "ready": st.dictionaries(st.sampled_from(["blue", "green"]), st.booleans(), max_size=2),
     }
 )
@@ -260,7 +260,7 @@ def test_an_abort_from_anywhere_restores_the_stable_weights(
 ) -> None:
     drive = walked(walk, path)
     before = drive.state.phase
-    drive.read(1.0, commands=(Command.ABORT,))
+    drive.read(1.0, orders=(Order(Command.ABORT),))
     drive.read(1.0)
     assert drive.state.phase in ENDED
     if before is not Phase.DONE:
@@ -272,7 +272,7 @@ def test_every_path_ends(walk: Walk, path: list[tuple[float, dict[str, object], 
     drive = walked(walk, path)
     for _ in range(200):
         works = tuple(WorkResult(one.step, one.attempt, Verdict.PASS) for one in drive.started[-1:])
-        drive.read(30.0, works=works, samples=GOOD, numbers={"latency": 0.5}, commands=(Command.PROMOTE,))
+        drive.read(30.0, works=works, samples=GOOD, numbers={"latency": 0.5}, orders=(Order(Command.PROMOTE),))
         if drive.state.phase in {*ENDED, Phase.HELD}:
             return
     raise AssertionError(f"still {drive.state.phase} in step {drive.state.step} of {len(walk.steps)}")
