@@ -205,6 +205,9 @@ class Parity:
     timeout_s: float = 60.0
 
 
+Work = Evaluate | Webhook | Load | Parity
+
+
 @dataclass(frozen=True)
 class RolloutStep:
     """One step: its kind, and what its kind needs; `metrics` are judged in this step only."""
@@ -215,7 +218,7 @@ class RolloutStep:
     hold_s: float = 0.0
     says: str = ""
     header: HeaderRule | None = None
-    work: Evaluate | Webhook | Load | Parity | None = None
+    work: Work | None = None
     metrics: tuple[MetricRule, ...] = ()
 
 
