@@ -12,12 +12,15 @@ import pulumi
 from sluice.errors import SluiceError, SpecError, TrafficRefused, Unsupported
 from sluice.plan.graph import Graph
 from sluice.plan.local import Goal, Local, plan_local, relative_to
+from sluice.plan.needs import python_needs
 from sluice.plan.runtimes import Runtime, runtime_of
 from sluice.spec.frozen import frozen_map
 from sluice.spec.load import check, load_specs, raise_errors
-from sluice.spec.models import SpecSet
+from sluice.spec.models import Deployment, SpecSet
+from sluice.spec.references import written_here
 from sluice.spec.rules.advice import advice
 from sluice.spec.settings import StackSettings, load_settings, settings_findings
+from sluice.spec.terms import SecretReference
 from sluice.traffic.weights import check_mirror, check_weights, goal
 from sluice_infra.components.stack import build
 from sluice_infra.settings import with_config
@@ -45,7 +48,8 @@ def _built(root: Path, stack: str) -> Mapping[str, Any]:
     if not images:
         return build(graph)
     # Late: a stack without images need not pay for what builds them.
-    from sluice_infra.image_plans import keeper, manifests_folder
+    from sluice.engine.images import manifests_folder
+    from sluice_infra.image_plans import keeper
     from sluice_infra.images import prepare_images
 
     keep = keeper(images, manifests_folder(root, stack))
@@ -80,19 +84,30 @@ def _plan(root: Path, stack: str) -> tuple[Graph, Mapping[str, Prepared], str | 
 
 def _locks(specs: SpecSet) -> Mapping[str, Mapping[str, str]]:
     """Return what packages are locked to. Raises SpecError where requirements and their lock have drifted apart."""
-    from sluice.images.requests import stack_lock_findings, stack_locks
+    if not any(_asks_for_packages(specs, one) for one in specs.deployments):
+        return frozen_map()
+    # Late: a stack without packages of its own need not pay for what reads locks.
+    from sluice.images.requests import asked_locks, present_locks, stack_lock_findings
     from sluice.targets.local.serving.images import server_packages
 
-    raise_errors(stack_lock_findings(specs, server_packages))
-    found = stack_locks(specs, server_packages)
+    asked = asked_locks(specs, server_packages)
+    raise_errors(stack_lock_findings(asked, specs.root))
+    found = present_locks(asked)
     hashes = {path: sha256(path.read_bytes()).hexdigest() for path in found.values()}
     return {name: {"path": relative_to(specs.root, path), "sha256": hashes[path]} for name, path in found.items()}
+
+
+def _asks_for_packages(specs: SpecSet, deployment: Deployment) -> bool:
+    model = written_here(deployment.model, specs.models)
+    environment = written_here(deployment.environment, specs.environments)
+    return bool(python_needs(environment, model.content if model else None).requirements)
 
 
 def _images(root: Path, stack: str, specs: SpecSet, runtime: Runtime) -> Mapping[str, Prepared]:
     if not any(runtime_of(one, runtime) is Runtime.DOCKER for one in specs.deployments):
         return {}
-    from sluice_infra.image_plans import image_plans, manifests_folder
+    from sluice.engine.images import manifests_folder
+    from sluice_infra.image_plans import image_plans
 
     images = image_plans(specs, runtime, manifests_folder(root, stack))
     for warning in (warning for one in images.values() for warning in one.warnings):
@@ -153,4 +168,14 @@ def _checked_goal(specs: SpecSet, settings: StackSettings, name: str) -> Goal:
     mirror = settings.mirror_traffic.get(name, endpoint.mirror_traffic)
     check_weights(weights or {}, existing, name)
     check_mirror(mirror, weights or {}, existing, name)
-    return Goal(weights, frozen_map(mirror))
+    return Goal(weights, frozen_map(mirror), *_rollout(specs, name))
+
+
+def _rollout(specs: SpecSet, name: str) -> tuple[Mapping[str, Any] | None, Mapping[str, SecretReference]]:
+    """Return how an endpoint's traffic is walked, and the secrets that takes."""
+    rollout = specs.rollouts.get(name)
+    if rollout is None:
+        return None, {}
+    from sluice.rollout.documents import plain_rollout
+
+    return plain_rollout(rollout, specs.root)

@@ -13,11 +13,15 @@ from sluice_infra.provider.values import Plain
 
 @dataclass(frozen=True)
 class Context:
-    """Where a call belongs: the project on disk, the stack, and the line to talk to the user on."""
+    """Where a call belongs: the project on disk, the stack, and the lines to talk to the user on.
+
+    What is reported takes the place of what was reported before; a warning stays.
+    """
 
     root: Path
     stack: str
     report: Callable[[str], None]
+    warn: Callable[[str], None]
     cancelled: Callable[[], bool]
 
     @property

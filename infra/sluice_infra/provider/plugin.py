@@ -140,7 +140,9 @@ class SluiceProvider(api.Provider):
 
     def _context(self, urn: str) -> Context:
         stack = urn.split("::", maxsplit=1)[0].rpartition(":")[2]
-        return Context(self._root, stack, lambda text: self._log.status(urn, text), self._cancelled.is_set)
+        log = self._log
+        report, warn = (lambda text: log.status(urn, text)), (lambda text: log.warning(urn, text))
+        return Context(self._root, stack, report, warn, self._cancelled.is_set)
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -42,11 +42,13 @@ def down(
 
 def _tidy(stack: str) -> None:
     """Take away what a killed first update left outside of Pulumi's state, then what was set by hand."""
+    from sluice.rollout.local import dismiss
     from sluice.targets.local import deployments, endpoints, traffic
     from sluice.targets.local.state import endpoints_of
 
     target = local_target(stack)
     for state in endpoints_of(target.paths):
+        dismiss(target, state.name)
         traffic.close(target, state.name)
         for name in state.deployments:
             deployments.remove(target, state.name, name)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
 from sluice.cli.engine_run import run
 from sluice.report import note, say
+
+if TYPE_CHECKING:
+    from sluice.targets.local.target import LocalTarget
 
 
 def register(app: typer.Typer) -> None:
@@ -25,11 +30,16 @@ def up(
         typer.Option("--all-traffic", metavar="DEPLOYMENT", help="Give 100 % to this deployment of the stack."),
     ] = None,
     endpoint: Annotated[str | None, typer.Option("--endpoint", "-e", help="The endpoint for --all-traffic.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start rollouts and don't follow them.")] = False,
 ) -> int:
-    """Make the stack what its specifications say.
+    """Make the stack what its specifications say. An endpoint with a rollout.yaml is walked to its weights.
 
-    Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue
+    Ends with status 3 where a rollout waits: paused, baking, detached, or given up before and left alone.
+
+    Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue | sluice up -y --detach
     """
+    began = time.time()
+    _pass_on(detach=detach)
     with _weights(stack, endpoint, all_traffic):
         if not yes:
             if not run(stack, "preview").changed:
@@ -39,7 +49,40 @@ def up(
                 note("nothing was changed")
                 return 1
         _tell(stack, run(stack, "up").changed)
-    return 0
+    return 3 if _told_of_rollouts(local_target(stack), began) else 0
+
+
+def _pass_on(*, detach: bool) -> None:
+    """Tell the provider, a grandchild of this process, what the engine has no place for."""
+    from sluice.rollout.who import who
+
+    os.environ.setdefault("SLUICE_WHO", who(os.environ))
+    if detach:
+        os.environ["SLUICE_ROLLOUT_DETACH"] = "1"
+
+
+def _told_of_rollouts(target: LocalTarget, began: float) -> bool:
+    """Tell of each endpoint whose goal is not reached, since its rollout waits; return whether there is one."""
+    from sluice.targets.local.state import endpoints_of
+
+    names = [one.name for one in endpoints_of(target.paths) if target.paths.rollout(one.name).exists()]
+    waiting = [text for name in names if (text := _waits(target, name, began))]
+    for text in waiting:
+        note(text, "yellow")
+    return bool(waiting)
+
+
+def _waits(target: LocalTarget, endpoint: str, began: float) -> str | None:
+    from sluice.rollout.control import is_open
+    from sluice.rollout.local import folder_of
+    from sluice.rollout.progress import progress_line
+    from sluice.rollout.release import left_alone_since
+
+    folder = folder_of(target, endpoint)
+    state = folder.shown() if is_open(folder) else None
+    if state is None:
+        return left_alone_since(folder, began)
+    return f"{endpoint}: {state.phase}, {progress_line(state)}; see it: sluice rollout status --endpoint {endpoint}"
 
 
 def _weights(stack: str, endpoint: str | None, deployment: str | None) -> AbstractContextManager[None]:

@@ -29,13 +29,14 @@ from sluice.spec.models import (
     Connection,
     Deployment,
     Endpoint,
+    Environment,
     Flow,
     Model,
     Probe,
     SpecSet,
     where,
 )
-from sluice.spec.references import Asset, find_local
+from sluice.spec.references import Asset, written_here
 from sluice.spec.terms import AssetReference, SecretReference
 
 
@@ -43,11 +44,14 @@ from sluice.spec.terms import AssetReference, SecretReference
 class Goal:
     """The weights an endpoint is to have, in percent, and the share of copies each deployment gets.
 
-    None leaves the live weights alone.
+    None leaves the live weights alone. `rollout` is how they are walked to, as JSON with a name in each secret's
+    place; None sets them at once.
     """
 
     weights: Mapping[str, int] | None = None
     mirror: Mapping[str, int] = field(default_factory=frozen_map)
+    rollout: Mapping[str, object] | None = None
+    rollout_secrets: Mapping[str, SecretReference] = field(default_factory=frozen_map)
 
 
 @dataclass(frozen=True)
@@ -147,37 +151,43 @@ class _EndpointPlan:
             "weights": None if goal.weights is None else dict(goal.weights),
             "mirror": dict(goal.mirror),
             "deployments": [key.rpartition("/")[2] for key in needs[1:]],
+            "rollout": None if goal.rollout is None else dict(goal.rollout),
+            "rolloutSecrets": dict(goal.rollout_secrets) or None,
         }
         return Resource("Traffic", self.endpoint.name, frozen_map(properties), needs, self.endpoint.name)
 
     def _deployment(self, deployment: Deployment, endpoint_key: str) -> Iterator[Resource]:
         refuse_kubernetes(deployment)
-        name = f"{deployment.endpoint_name}/{deployment.name}"
         model = _resolved(deployment, "model", deployment.model, self.specs.models)
         written = _resolved(deployment, "environment", deployment.environment, self.specs.environments)
-        kind, runtime = server_kind(deployment, model, written), runtime_of(deployment, self.local.runtime)
-        refuse_container(deployment, kind, runtime)
-        flow = model.content.flow if model and model.content else None
-        built = self.local.images.get(name)
-        if built and runtime is Runtime.DOCKER:
-            yield Resource("Image", built, frozen_map(), (), deployment.endpoint_name)
-        how = How(kind, runtime, built, self.local.locks.get(name))
+        how = self._how(deployment, model, written)
+        if how.built and how.runtime is Runtime.DOCKER:
+            yield Resource("Image", how.built, frozen_map(), (), deployment.endpoint_name)
         environment = environment_resource(deployment, how, model, written)
-        yield environment
         files = _model(self.specs.root, deployment, model) if model else None
         code = _code(self.specs.root, deployment)
-        parts = [part for part in (files, code) if part]
+        parts = [part for part in (environment, files, code) if part]
         yield from parts
-        needs = [endpoint_key, environment.key, *(part.key for part in parts)]
-        reads = self._readable(deployment, flow)
-        needs += [f"Connection:{connection}" for connection in reads.values()]
-        needs += [f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self._grants()]
-        properties = _deployment_properties(deployment, kind, environment.key, reads, self._reader())
-        properties |= runtime_properties(deployment, kind, runtime, written)
+        reads = self._readable(deployment, model.content.flow if model and model.content else None)
+        needs = (endpoint_key, *(part.key for part in parts), *self._access(reads))
+        properties = _deployment_properties(deployment, how.kind, environment.key, reads, self._reader())
+        properties |= runtime_properties(deployment, how.kind, how.runtime, written)
         properties["model"] = {**_reference(files), "folder": folder_name(model)} if files and model else None
         properties["code"] = _script(code, deployment) if code else None
-        needs = list(dict.fromkeys(needs))
-        yield Resource("Deployment", name, frozen_map(properties), tuple(needs), deployment.endpoint_name)
+        needs = tuple(dict.fromkeys(needs))
+        yield Resource("Deployment", _key(deployment), frozen_map(properties), needs, deployment.endpoint_name)
+
+    def _how(self, deployment: Deployment, model: Model | None, environment: Environment | None) -> How:
+        """Return how it runs. Raises Unsupported for what can't be served, or not in the runtime that is chosen."""
+        kind, runtime = server_kind(deployment, model, environment), runtime_of(deployment, self.local.runtime)
+        refuse_container(deployment, kind, runtime)
+        name = _key(deployment)
+        return How(kind, runtime, self.local.images.get(name), self.local.locks.get(name))
+
+    def _access(self, reads: Mapping[str, str]) -> Iterator[str]:
+        """Yield the keys of the connections a deployment reads, and of the grants by which it may."""
+        yield from (f"Connection:{connection}" for connection in reads.values())
+        yield from (f"RoleAssignment:{a.identity}/{a.role}/{a.scope}" for a in self._grants())
 
     def _grants(self) -> Iterator[Assignment]:
         """Yield the grants by which the endpoint reads its secrets."""
@@ -230,14 +240,16 @@ def refuse_kubernetes(deployment: Deployment) -> None:
         )
 
 
+def _key(deployment: Deployment) -> str:
+    return f"{deployment.endpoint_name}/{deployment.name}"
+
+
 def _resolved(
     deployment: Deployment, kind: str, asset: Asset | AssetReference | None, known: Mapping[tuple[str, str], Asset]
 ) -> Asset | None:
     """Return the model or environment itself. Raises SpecError where no specification has what is referred to."""
-    if not isinstance(asset, AssetReference):
-        return asset
-    found = find_local(asset, known)
-    if found is None:
+    found = written_here(asset, known)
+    if found is None and isinstance(asset, AssetReference):
         raise _unresolved(kind, asset, known, deployment)
     return found
 

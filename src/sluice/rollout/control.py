@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from sluice.rollout.files import Ended, Open
-from sluice.rollout.models import Command
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from sluice.errors import Busy, NotFound, SluiceError
+from sluice.rollout import local
+from sluice.rollout.driver import drive
+from sluice.rollout.files import Ended, Open, RolloutFolder
+from sluice.rollout.models import Command, Order, Phase, State
+from sluice.targets.local import traffic
 from sluice.targets.local.target import LocalTarget
+from sluice.traffic.router import Routing
+
+_POLL_S = 0.02
+# A gatekeeper looks for orders ten times a second; one that hangs is stepped in for no sooner than this.
+_GIVE_UP_S = 30.0
 
 
-def give(target: LocalTarget, endpoint: str, command: Command, who: str, wait_s: float = 30.0) -> Open:
+def give(target: LocalTarget, endpoint: str, command: Command, who: str, wait_s: float = _GIVE_UP_S) -> Open:
     """Give an order and return the walk once it was carried out.
 
     Raises NotFound where no rollout is open, Busy when nobody carried it out within `wait_s` seconds.
     """
-    raise NotImplementedError
+    folder = local.folder_of(target, endpoint)
+    _must_be_open(folder, endpoint)
+    order = folder.order(command, who)
+    deadline = time.monotonic() + wait_s
+    while (walk := folder.read()) is None or not _carried_out(walk, order):
+        if time.monotonic() > deadline:
+            raise Busy(
+                f"endpoint {endpoint}: nobody carried out {command} within {wait_s:g} s; it will be, once its"
+                " gatekeeper looks",
+                remedy=f"See what it does: sluice rollout status --endpoint {endpoint}",
+            )
+        if not folder.alive():
+            _step_in(target, folder, order, deadline)
+        time.sleep(_POLL_S)
+    return walk
 
 
 def retry(target: LocalTarget, endpoint: str) -> Ended:
@@ -20,7 +47,13 @@ def retry(target: LocalTarget, endpoint: str) -> Ended:
 
     Raises NotFound where the last walk ended well, or none did.
     """
-    raise NotImplementedError
+    folder = local.folder_of(target, endpoint)
+    history = folder.history()
+    if not history or history[-1].phase is Phase.DONE:
+        raise NotFound(f"endpoint {endpoint} has no rollout that was given up", remedy="Release it: sluice up")
+    forgiven = replace(history[-1], forgiven=True)
+    folder.remember(forgiven)
+    return forgiven
 
 
 def rollback(target: LocalTarget, endpoint: str, who: str) -> Open | Ended:
@@ -28,4 +61,49 @@ def rollback(target: LocalTarget, endpoint: str, who: str) -> Open | Ended:
 
     Raises NotFound where nothing is known to go back to, TrafficRefused when that runs no more.
     """
-    raise NotImplementedError
+    folder = local.folder_of(target, endpoint)
+    if is_open(folder):
+        return give(target, endpoint, Command.ABORT, who)
+    done = [one for one in folder.history() if one.phase is Phase.DONE]
+    if not done:
+        raise NotFound(
+            f"endpoint {endpoint} has no rollout to go back from",
+            remedy=f"Set the weights: sluice traffic set NAME=100 --endpoint {endpoint}",
+        )
+    traffic.set_routing(target, endpoint, Routing(done[-1].stable))
+    undone = replace(done[-1], phase=Phase.ROLLED_BACK, ended=time.time(), says=f"rolled back by {who}")
+    folder.remember(undone)
+    return undone
+
+
+def is_open(folder: RolloutFolder) -> bool:
+    """Tell whether a walk is open: it has not ended, or its end is still to be written down."""
+    walk = folder.read()
+    return walk is not None and all(one.id != walk.started.id for one in folder.history())
+
+
+def _must_be_open(folder: RolloutFolder, endpoint: str) -> None:
+    if not is_open(folder):
+        raise NotFound(
+            f"endpoint {endpoint} has no open rollout",
+            remedy=f"See the last ones: sluice rollout history -e {endpoint}",
+        )
+
+
+def _carried_out(walk: Open, order: Order) -> bool:
+    return walk.numbered >= order.number and walk.state.phase is not Phase.RETURNING
+
+
+def _step_in(target: LocalTarget, folder: RolloutFolder, order: Order, deadline: float) -> None:
+    """Carry an order out in the gatekeeper's place, then have one started that goes on."""
+    with suppress(Busy), folder.driving():
+        walk = folder.read()
+        if walk is not None and not _carried_out(walk, order):
+            drive(local.parts_of(target, walk), walk, lambda state: _settled(folder, order, state, deadline))
+        with suppress(SluiceError):
+            local.supervise(target, folder.root.name)
+
+
+def _settled(folder: RolloutFolder, order: Order, state: State, deadline: float) -> bool:
+    returned = not folder.pending(order) and state.phase is not Phase.RETURNING
+    return returned or time.monotonic() > deadline

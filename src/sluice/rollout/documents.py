@@ -16,7 +16,7 @@ from sluice.errors import Mark
 from sluice.rollout.models import Sample
 from sluice.rollout.proportions import Counts
 from sluice.spec.frozen import frozen_map
-from sluice.spec.rollout import Rollout, Work
+from sluice.spec.rollout import NOWHERE, MetricRule, Rollout, Work
 from sluice.spec.terms import SecretReference, SecretScheme, Value
 
 Json = Any
@@ -27,7 +27,8 @@ _SECRET = "secret"  # noqa: S105 - the key of a place where a secret goes
 def plain_rollout(rollout: Rollout, root: Path) -> tuple[dict[str, Json], Mapping[str, SecretReference]]:
     """Return a rollout as JSON with a name in each secret's place, and the secrets by these names.
 
-    It is the same on every machine and wherever it stands in its file: paths are relative to `root`, marks left out.
+    It is the same on every machine and wherever it stands in its file: paths are relative to `root`, marks and
+    defaults are left out.
     """
     secrets: dict[str, SecretReference] = {}
 
@@ -37,11 +38,18 @@ def plain_rollout(rollout: Rollout, root: Path) -> tuple[dict[str, Json], Mappin
         secrets[name] = reference
         return {_SECRET: name}
 
-    converter = _converter()
+    converter = _converter(brief=True)
     converter.register_unstructure_hook(SecretReference, named)
     converter.register_unstructure_hook(Path, lambda path: os.path.relpath(path, root))
-    converter.register_unstructure_hook(Mark, lambda _: None)
-    return converter.unstructure(replace(rollout, marks=frozen_map())), secrets
+    return converter.unstructure(_unmarked(rollout)), secrets
+
+
+def _unmarked(rollout: Rollout) -> Rollout:
+    def bare(rules: tuple[MetricRule, ...]) -> tuple[MetricRule, ...]:
+        return tuple(replace(rule, at=NOWHERE) for rule in rules)
+
+    steps = tuple(replace(step, at=NOWHERE, metrics=bare(step.metrics)) for step in rollout.steps)
+    return replace(rollout, at=NOWHERE, steps=steps, metrics=bare(rollout.metrics), marks=frozen_map())
 
 
 def rollout_of(plain: Mapping[str, Json], secrets: Mapping[str, str], root: Path) -> Rollout:
@@ -74,10 +82,11 @@ def _unknown(value: Json, _: object) -> str:
     return str(value)
 
 
-def _converter(value_of: Callable[[Json, object], str] = _unknown) -> Converter:
-    converter = Converter(detailed_validation=False)
+def _converter(value_of: Callable[[Json, object], str] = _unknown, *, brief: bool = False) -> Converter:
+    converter = Converter(detailed_validation=False, omit_if_default=brief)
     converter.register_structure_hook_func(lambda kind: kind == Value, value_of)
-    converter.register_structure_hook(Mark, lambda _found, _: Mark("rollout.yaml"))
+    converter.register_structure_hook(Mark, lambda _found, _: NOWHERE)
+    converter.register_unstructure_hook(Mark, str)
     _counts_are_short(converter)
     _maps_are_read_only(converter)
     _work_has_a_tag(converter)

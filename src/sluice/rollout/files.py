@@ -22,10 +22,10 @@ from sluice.rollout.models import Command, Order, Phase, Readings, State
 from sluice.rollout.world import Tallied
 from sluice.spec.frozen import frozen_map
 from sluice.targets.local.files import locked, read_json, storage_errors, try_lock, write_json
+from sluice.traffic.weights import Weights
 
 Json = dict[str, Any]
 KEPT_WALKS = 20
-LARGEST_LOG = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Ended:
-    """A walk that has ended. `version` is the hash of what was to go live, `stable_version` of what was before."""
+    """A walk that has ended. `version` is the hash of what was to go live, `stable_version` of what was before.
+
+    `receipt` has requests per deployment, `before`, `during` and `after` the walk. A `forgiven` one may be tried again.
+    """
 
     id: str
     endpoint: str
@@ -50,6 +53,8 @@ class Ended:
     stable_version: str
     blue: str
     green: str
+    stable: Weights
+    goal: Weights
     began: float
     ended: float
     phase: Phase
@@ -79,7 +84,8 @@ class Open:
 
     Attributes:
         position: where the meter goes on.
-        tally: requests counted since the walk began.
+        tally: requests counted since the walk began, up to all of the goal.
+        later: requests counted after that, or after the walk was ended otherwise.
         numbered: the highest number of an order that was carried out.
         records: how many were read; an event's id has the number of its record.
         last: the last record, whose actions may not have been done.
@@ -91,6 +97,7 @@ class Open:
     state: State
     position: Mapping[str, Any] = field(default_factory=frozen_map)
     tally: Mapping[str, Tallied] = field(default_factory=frozen_map)
+    later: Mapping[str, Tallied] = field(default_factory=frozen_map)
     numbered: int = 0
     records: int = 0
     last: Record | None = None
@@ -101,9 +108,10 @@ class Open:
 
 @dataclass(frozen=True)
 class RolloutFolder:
-    """The folder of one endpoint's rollouts, readable by its owner only."""
+    """The folder of one endpoint's rollouts, readable by its owner only. A log of `largest_log` bytes is compacted."""
 
     root: Path
+    largest_log: int = 8 * 1024 * 1024
 
     @property
     def log(self) -> Path:
@@ -162,7 +170,7 @@ class RolloutFolder:
 
     def compact(self, walk: Open) -> None:
         """Write the log anew where it has grown large: its beginning, its events and where it stands."""
-        if self.log.stat().st_size < LARGEST_LOG:
+        if self.log.stat().st_size < self.largest_log:
             return
         beside = self.log.with_suffix(".new")
         beside.unlink(missing_ok=True)
@@ -227,10 +235,18 @@ class RolloutFolder:
             old.unlink(missing_ok=True)
 
 
-def record_line(record: Record, position: Mapping[str, Any], tally: Mapping[str, Tallied], numbered: int) -> Json:
-    """Return the log's line of one reading."""
+def record_line(
+    record: Record,
+    position: Mapping[str, Any],
+    tallies: tuple[Mapping[str, Tallied], Mapping[str, Tallied]],
+    numbered: int,
+    troubles: Mapping[str, str],
+) -> Json:
+    """Return the log's line of one reading; `tallies` are all requests so far, during the walk and later."""
+    during, later = map(plain_tally, tallies)
     line: Json = {"record": {"now": record.now, "readings": plain(record.readings)}}
-    return line | {"position": dict(position), "tally": plain_tally(tally), "numbered": numbered}
+    line |= {"position": dict(position), "tally": during, "later": later, "numbered": numbered}
+    return line | ({"troubles": dict(troubles)} if troubles else {})
 
 
 def plain_tally(tally: Mapping[str, Tallied]) -> Json:
@@ -245,6 +261,7 @@ def snapshot(walk: Open) -> Json:
         "state": state,
         "position": dict(walk.position),
         "tally": plain_tally(walk.tally),
+        "later": plain_tally(walk.later),
         "numbered": walk.numbered,
         "records": walk.records,
     }
@@ -272,8 +289,10 @@ def after(walk: Open, line: Json) -> Open:
         return replace(walk, events=(*walk.events, structured(line["event"], Event)))
     common = {
         "position": line["position"],
-        "tally": {name: Tallied(*counts) for name, counts in line["tally"].items()},
+        "tally": _tally(line["tally"]),
+        "later": _tally(line["later"]),
         "numbered": line["numbered"],
+        "troubles": line.get("troubles", {}),
     }
     if "state" in line:
         state = structured(line["state"], State)
@@ -281,6 +300,10 @@ def after(walk: Open, line: Json) -> Open:
     record = Record(line["record"]["now"], structured(line["record"]["readings"], Readings))
     state = replayed(walk.state, (record,))
     return replace(walk, state=state, records=walk.records + 1, last=record, before_last=walk.state, **common)
+
+
+def _tally(found: Json) -> Mapping[str, Tallied]:
+    return {name: Tallied(*counts) for name, counts in found.items()}
 
 
 def _lines(path: Path) -> Iterator[Json]:

@@ -69,7 +69,8 @@ def routing(walk: Walk, index: int) -> Routing:
 
 def wanted(state: State) -> Routing:
     """Return what is to be routed in this state."""
-    return Routing(state.walk.stable) if state.phase is Phase.RETURNING else routing(state.walk, state.step)
+    gone_back = state.phase in {Phase.RETURNING, Phase.ROLLED_BACK, Phase.ABORTED}
+    return Routing(state.walk.stable) if gone_back else routing(state.walk, state.step)
 
 
 def part_way(stable: Weights, goal: Weights, percent: int) -> Weights:

@@ -60,8 +60,11 @@ class Metric:
         name: unique in the rollout.
         alpha: chance of a false alarm over the whole walk, however often it is looked at.
         tolerance: difference of rates that is not worth stopping for.
+        expected: share of the stable deployment's requests that is believed in before any is seen: 1 in 200 for
+            errors, 1 less the quantile for latency.
         least_requests: of the new deployment in a step, before the step can pass.
-        low, high: limits of a LIMIT metric; None where there is none.
+        low, high: limits of a LIMIT metric; None where there is none. `high` is also the share that an OVER_LIMIT
+            metric must not lie over.
         failures_allowed: readings outside the limits in a row that do not fail it yet.
         steps: of the walk in which it is judged; none means all.
         about: what is counted or measured, for people: "errors", "slower than 120 ms".
@@ -71,6 +74,7 @@ class Metric:
     kind: MetricKind
     alpha: float = 0.01
     tolerance: float = 0.0
+    expected: float = 0.005
     least_requests: int = 20
     low: float | None = None
     high: float | None = None

@@ -124,6 +124,14 @@ class World(Protocol):
         """Return where the work of a step is done."""
         ...
 
+    def settle(self, leaving: str, drain_s: float) -> None:
+        """Wait until nothing is in flight on a deployment that was left, at most `drain_s` seconds."""
+        ...
+
+    def give_free(self) -> None:
+        """Let others change weights again: the walk has ended. Doing it twice changes nothing."""
+        ...
+
     def last_words(self, deployment: str, lines: int) -> tuple[str, ...]:
         """Return the last lines of a deployment's log."""
         ...

@@ -16,6 +16,10 @@ from sluice.spec.frozen import frozen_map
 from sluice.spec.terms import Value
 
 
+NOWHERE = Mark("rollout.yaml")
+"""Where what was not read from a file stands."""
+
+
 class StepKind(StrEnum):
     """What a step does."""
 
@@ -112,7 +116,7 @@ class MetricRule:
 
     name: str
     measure: Measure
-    at: Mark
+    at: Mark = NOWHERE
     quantile: float = 0.95
     worse_by: float = 0.0
     limits: Limits = Limits()
@@ -213,7 +217,7 @@ class RolloutStep:
     """One step: its kind, and what its kind needs; `metrics` are judged in this step only."""
 
     kind: StepKind
-    at: Mark
+    at: Mark = NOWHERE
     percent: int = 0
     hold_s: float = 0.0
     says: str = ""
@@ -271,7 +275,7 @@ class Rollout:
     """
 
     endpoint_name: str
-    at: Mark
+    at: Mark = NOWHERE
     steps: tuple[RolloutStep, ...] = ()
     metrics: tuple[MetricRule, ...] = ()
     on_failure: OnFailure = OnFailure.ROLLBACK

@@ -43,7 +43,7 @@ class DeploymentHandler(Handler):
             return None
         running = replicas.running(target, endpoint)
         reasons = _unwell(live, running)
-        known = state | dict(live.facts.get("inputs", {}))
+        known = state | _inputs(live, rollout_open=bool(found and found.walk))
         return Live(known | {"state": "unhealthy" if reasons else "healthy"}, reasons)
 
     def update(self, context: Context, identifier: str, state: Plain, inputs: Plain) -> Plain:
@@ -56,6 +56,14 @@ class DeploymentHandler(Handler):
         del state
         endpoint, _, name = identifier.partition("/")
         deployments.remove(target_of(context), endpoint, name)
+
+
+def _inputs(live: DeploymentState, *, rollout_open: bool) -> Plain:
+    """Return what was asked for; replicas that a rollout added are told once it has ended, for an update to see."""
+    inputs = dict(live.facts.get("inputs", {}))
+    if rollout_open or "instanceCount" not in inputs:
+        return inputs
+    return inputs | {"instanceCount": max(inputs["instanceCount"], len(live.replicas))}
 
 
 def _unwell(live: DeploymentState, running: frozenset[str]) -> tuple[str, ...]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sluice.errors import DockerFailed, Unsupported
-from sluice.images.feeds import Feed, split_feeds
 from sluice.plan.runtimes import Runtime
 from sluice.plan.servers import ServerKind
-from sluice.targets.local.docker.host import connected, docker_address, docker_errors
-from sluice.targets.local.docker.images import ensure_image
 from sluice.targets.local.environments import Talk, ensure_environment, environment_of
 from sluice.targets.local.serving.images import requirements as all_requirements
 from sluice_infra.provider.handler import Context, Handler, Live
 from sluice_infra.provider.values import Plain
+
+if TYPE_CHECKING:
+    from sluice.images.feeds import Feed
 
 
 class EnvironmentHandler(Handler):
@@ -28,7 +29,7 @@ class EnvironmentHandler(Handler):
         del context, old
         try:
             if _is_image(new):
-                docker_address()
+                _see_docker()
             else:
                 _all_requirements(new)
         except Unsupported as error:
@@ -40,6 +41,8 @@ class EnvironmentHandler(Handler):
         """Resolve, lock and build; or see that the image is on this machine."""
         if _is_image(inputs):
             return inputs["name"], inputs | {"key": _image(context, inputs["image"]), "packages": None}
+        from sluice.images.feeds import split_feeds  # late, as all that only one of the two forms needs
+
         feeds, wanted = split_feeds(_all_requirements(inputs))
         lock = inputs["lock"]
         environment, packages = ensure_environment(
@@ -81,7 +84,17 @@ def _is_image(inputs: Plain) -> bool:
     return bool(inputs["runtime"] == Runtime.DOCKER)
 
 
+def _see_docker() -> None:
+    """Raise DockerFailed where there is none."""
+    from sluice.targets.local.docker.host import docker_address
+
+    docker_address()
+
+
 def _image(context: Context, reference: str) -> str:
+    from sluice.targets.local.docker.host import connected, docker_address, docker_errors
+    from sluice.targets.local.docker.images import ensure_image
+
     address = docker_address()
     engine = connected(address)
     with docker_errors(address):
@@ -93,6 +106,8 @@ def _is_there(state: Plain) -> bool:
     key = str(state.get("key"))
     if state.get("runtime") != Runtime.DOCKER:
         return environment_of(key).ready
+    from sluice.targets.local.docker.host import connected, docker_address, docker_errors
+
     try:
         address = docker_address()
         engine = connected(address)

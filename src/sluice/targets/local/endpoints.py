@@ -6,7 +6,7 @@ from dataclasses import replace
 from secrets import token_urlsafe
 
 from sluice.errors import SluiceError, TrafficRefused, Unsupported
-from sluice.targets.local import gateways, replicas
+from sluice.targets.local import gateways, recording, replicas
 from sluice.targets.local.deployments import finish_draining, recover
 from sluice.targets.local.files import remove_tree
 from sluice.targets.local.state import EndpointFile, EndpointState
@@ -82,10 +82,18 @@ def remove(target: LocalTarget, name: str) -> None:
                 remedy="Remove them first.",
             )
         replicas.remove(target, state.programs())
+        target.supervisor.remove(gatekeeper_program(name))
+        remove_tree(target.paths.rollout(name))
+        recording.stop(target, name)
         gateways.stop(target, name)
         remove_tree(file.folder)
     file.folder.with_name(f"{name}.lock").unlink(missing_ok=True)
     target.supervisor.stop_if_idle()
+
+
+def gatekeeper_program(endpoint: str) -> str:
+    """Return the name under the supervisor of what drives an endpoint's rollout; no deployment can have it."""
+    return f"{endpoint}.gatekeeper"
 
 
 def regenerate_key(target: LocalTarget, name: str, which: str) -> EndpointState:

@@ -34,3 +34,7 @@ class StackPaths:
     def endpoint(self, name: str) -> Path:
         """Return an endpoint's folder."""
         return self.root / "endpoints" / name
+
+    def rollout(self, endpoint: str) -> Path:
+        """Return the folder of an endpoint's rollouts."""
+        return self.root / "rollouts" / endpoint

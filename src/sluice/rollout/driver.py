@@ -1,0 +1,284 @@
+"""Drives a walk: reads, lets the machine decide, writes that down, does it; until the walk has ended.
+
+What was read goes into the log before anything is done, so whoever comes after a kill knows what was decided, and
+does the last decision again: each action may be done twice.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import SluiceError
+from sluice.rollout.files import Ended, Event, Open, RolloutFolder, after, record_line, snapshot
+from sluice.rollout.machine import Record, step
+from sluice.rollout.models import ENDED, WORK, Action, ActionKind, Order, Phase, Readings, State, Step
+from sluice.rollout.notify import Notice, Teller
+from sluice.rollout.workers import Workers
+from sluice.rollout.world import Measured, Meter, Scene, Tallied, World
+from sluice.spec.rollout import Rollout, StepKind
+from sluice.traffic.router import Routing
+
+ORDERS_EVERY_S = 0.1
+READINGS_EVERY_S = 1.0
+# A record at least so often while nothing happens: a walk that is read again has lost no more time than this.
+RECORD_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a driver works with. `clock` gives seconds since 1970; `wait` sleeps at most so long."""
+
+    folder: RolloutFolder
+    rollout: Rollout
+    world: World
+    meter: Meter
+    workers: Workers
+    teller: Teller
+    clock: Callable[[], float] = time.time
+    wait: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
+
+
+def drive(parts: Parts, walk: Open, enough: Callable[[State], bool] = lambda _: False) -> Open:
+    """Drive a walk until it has ended and its receipt is written, or until `enough`.
+
+    The caller is the gatekeeper (`folder.driving`).
+    """
+    driver = _Driver(parts, walk)
+    driver.resume()
+    while not enough(driver.walk.state):
+        if driver.walk.state.phase in ENDED:
+            driver.finish()
+            break
+        if not driver.look():
+            driver.rest()
+    return driver.walk
+
+
+class _Driver:
+    def __init__(self, parts: Parts, walk: Open) -> None:
+        self.parts = parts
+        self.walk = walk
+        self._read_at = 0.0
+        self._trouble = ""
+
+    def resume(self) -> None:
+        """Do again what was decided last: it may not have been done."""
+        last, before = self.walk.last, self.walk.before_last
+        if last and before:
+            _, actions = step(before, last.readings, last.now)
+            self._do(actions, self.walk.records - 1)
+        state = self.walk.state
+        if state.phase not in ENDED and _works(state) and state.attempt and state.work is None:
+            self._start(state.step, state.attempt)
+
+    def look(self) -> bool:
+        """Read, decide, write down, do. Tell whether there was anything to do."""
+        parts, before = self.parts, self.walk.state
+        measured, readings = self._readings()
+        now = parts.clock()
+        state, actions = step(before, readings, now)
+        self._read_at = now
+        if not (actions or _news(before, state, readings, measured) or now - before.clock >= RECORD_EVERY_S):
+            return False
+        self._write(Record(now, readings), state, measured)
+        self._do(actions, self.walk.records - 1)
+        parts.folder.acknowledge(self.walk.numbered)
+        parts.folder.show(state)
+        parts.folder.compact(self.walk)
+        parts.workers.keep(state.step, state.attempt)
+        return bool(actions)
+
+    def rest(self) -> None:
+        """Wait for the next reading, or an order."""
+        until = self._read_at + READINGS_EVERY_S
+        while 0 < until - self.parts.clock() <= READINGS_EVERY_S:  # a clock that jumped back ends it too
+            if self._orders():
+                return
+            self.parts.wait(ORDERS_EVERY_S)
+
+    def finish(self) -> None:
+        """Wait for what is in flight, count for the last time, write the receipt, let go of the endpoint."""
+        parts, walk = self.parts, self.walk
+        parts.workers.stop()
+        if all(one.id != walk.started.id for one in parts.folder.history()):
+            parts.world.settle(_left(walk.state), parts.rollout.drain_s)
+            measured = parts.meter.read(None)
+            self._counted(measured)
+            parts.folder.remember(_ended(self.walk, parts.clock()))
+        parts.world.give_free()
+        parts.meter.close()
+        parts.teller.close(10.0)
+
+    def _readings(self) -> tuple[Measured, Readings]:
+        live, ready = self._live(), self._ready()
+        measured = self.parts.meter.read(live)
+        works, orders = self.parts.workers.finished(), self._orders()
+        return measured, Readings(live, measured.samples, measured.numbers, works, orders, ready)
+
+    def _live(self) -> Routing | None:
+        try:
+            return self.parts.world.live()
+        except SluiceError as error:
+            self._troubled(error)
+            return None
+
+    def _ready(self) -> Mapping[str, bool]:
+        try:
+            return self.parts.world.ready()
+        except SluiceError as error:
+            self._troubled(error)
+            return {}
+
+    def _orders(self) -> tuple[Order, ...]:
+        return self.parts.folder.orders(self.walk.numbered)
+
+    def _write(self, record: Record, state: State, measured: Measured) -> None:
+        walk = self.walk
+        numbered = max([walk.numbered, *(order.number for order in record.readings.orders)])
+        during, later = _tallied(walk, measured)
+        line = record_line(record, measured.position, (during, later), numbered, measured.troubles)
+        self.parts.folder.append(line)
+        self.walk = after(walk, line)
+        if state.step != walk.state.step:
+            self.parts.folder.append(snapshot(self.walk))
+
+    def _counted(self, measured: Measured) -> None:
+        during, later = _tallied(self.walk, measured)
+        self.walk = replace(self.walk, tally=during, later=later, position=measured.position)
+        self.parts.folder.append(snapshot(self.walk))
+
+    def _do(self, actions: tuple[Action, ...], number: int) -> None:
+        for index, action in enumerate(actions):
+            if action.kind is ActionKind.ROUTE and action.routing:
+                self._route(action.routing)
+            elif action.kind is ActionKind.START:
+                self._start(action.step, action.attempt)
+            elif action.kind is ActionKind.TELL:
+                self._tell(f"{self.walk.started.id}:{number}:{index}", action)
+
+    def _route(self, routing: Routing) -> None:
+        try:
+            self.parts.world.route(routing)
+        except SluiceError as error:  # the machine asks again as long as the router shows others
+            self._troubled(error)
+            self.parts.wait(ORDERS_EVERY_S)
+
+    def _start(self, index: int, attempt: int) -> None:
+        parts, source = self.parts, self.walk.state.walk.steps[index].source
+        work = parts.rollout.steps[source].work if source is not None else None
+        if work is not None:
+            folder = parts.folder.work / f"{self.walk.started.id}-{index}-{attempt}"
+            parts.workers.start(index, attempt, work, lambda stop: _scene(parts.world, folder, stop))
+
+    def _tell(self, identifier: str, action: Action) -> None:
+        state = self.walk.state
+        if any(event.id == identifier for event in self.walk.events):
+            return
+        self._happened(Event(identifier, state.clock, state.phase, state.step, action.event, _weights(state)))
+
+    def _happened(self, event: Event) -> None:
+        from sluice.rollout.documents import plain
+
+        line = {"event": plain(event)}
+        self.parts.folder.append(line)
+        self.walk = after(self.walk, line)
+        self.parts.teller.tell(_notice(event, self.walk))
+
+    def _troubled(self, error: SluiceError) -> None:
+        """Tell of a trouble once, not at each look."""
+        if error.message != self._trouble:
+            self._trouble = error.message
+            state = self.walk.state
+            identifier = f"{self.walk.started.id}:{self.walk.records}:trouble"
+            says = f"{error.message}; tried again"
+            self._happened(Event(identifier, self.parts.clock(), state.phase, state.step, says, _weights(state)))
+
+
+def _scene(world: World, folder: Path, stop: threading.Event) -> Scene:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return world.scene(folder, stop)
+
+
+def _works(state: State) -> bool:
+    return _current(state).kind in WORK
+
+
+def _current(state: State) -> Step:
+    return state.walk.steps[state.step]
+
+
+def _news(before: State, state: State, readings: Readings, measured: Measured) -> bool:
+    read = readings.samples or readings.numbers or readings.works or readings.orders
+    counted = any(one.requests for one in measured.tally.values())
+    return bool(read) or counted or (before.phase, before.step) != (state.phase, state.step)
+
+
+def _tallied(walk: Open, measured: Measured) -> tuple[Mapping[str, Tallied], Mapping[str, Tallied]]:
+    """Return what was counted during the walk and after it, with what was measured added to the one or the other."""
+    steps = walk.state.walk.steps
+    last = max((i for i, one in enumerate(steps) if one.kind is StepKind.WEIGHT), default=0)
+    over = walk.state.phase in {*ENDED, Phase.BAKING} or walk.state.step > last
+    if over:
+        return walk.tally, _sum(walk.later, measured.tally)
+    return _sum(walk.tally, measured.tally), walk.later
+
+
+def _sum(one: Mapping[str, Tallied], other: Mapping[str, Tallied]) -> Mapping[str, Tallied]:
+    names = dict.fromkeys([*one, *other])
+    return {name: one.get(name, Tallied()) + other.get(name, Tallied()) for name in names}
+
+
+def _weights(state: State) -> Mapping[str, int]:
+    from sluice.rollout.machine import wanted
+
+    return wanted(state).weights
+
+
+def _left(state: State) -> str:
+    """Return the deployment that traffic has left."""
+    return state.walk.blue if state.phase is Phase.DONE else state.walk.green
+
+
+def _notice(event: Event, walk: Open) -> Notice:
+    from datetime import UTC, datetime
+
+    state = walk.state
+    return Notice(
+        id=event.id,
+        endpoint=state.walk.endpoint,
+        phase=event.phase,
+        step=f"{event.step + 1} of {len(state.walk.steps)}",
+        says=event.says,
+        weights=event.weights,
+        when=datetime.fromtimestamp(event.when, UTC).isoformat(timespec="seconds"),
+        who=walk.started.who,
+        stable=state.walk.blue,
+        green=state.walk.green,
+    )
+
+
+def _ended(walk: Open, now: float) -> Ended:
+    state, started = walk.state, walk.started
+    receipt: dict[str, Any] = {"before": started.before, "during": walk.tally, "after": walk.later}
+    return Ended(
+        id=started.id,
+        endpoint=state.walk.endpoint,
+        version=state.walk.goal_hash,
+        stable_version=started.stable_version,
+        blue=state.walk.blue,
+        green=state.walk.green,
+        stable=state.walk.stable,
+        goal=state.walk.goal,
+        began=started.state.clock,
+        ended=now,
+        phase=state.phase,
+        step=state.step,
+        says=state.says,
+        who=started.who,
+        receipt=receipt,
+    )

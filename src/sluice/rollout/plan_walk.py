@@ -1,0 +1,80 @@
+"""From a rollout's specification, the live weights and the goal to the walk between them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sluice.rollout.metrics import metrics_of
+from sluice.rollout.models import Metric, Step, Walk
+from sluice.spec.rollout import HeaderRule, Rollout, RolloutStep, StepKind
+from sluice.traffic.router import Cohort
+from sluice.traffic.weights import Weights
+
+
+def needs_walk(live: Weights, goal: Weights) -> bool:
+    """Tell whether traffic is to move from some deployments to others: opening and closing an endpoint is no walk."""
+    gains = any(weight > live.get(name, 0) for name, weight in goal.items())
+    return gains and sum(live.values()) == 100 and sum(goal.values()) == 100
+
+
+def walk_of(rollout: Rollout, stable: Weights, goal: Weights, version: str) -> Walk:
+    """Return the walk from `stable` to `goal`, both 100 in sum; `version` is the hash of what is to go live.
+
+    Where no step gives all of the goal, the last one does, before the bake.
+    """
+    names = list(dict.fromkeys([*stable, *goal]))
+    green = max(names, key=lambda name: goal.get(name, 0) - stable.get(name, 0))
+    blue = min(names, key=lambda name: goal.get(name, 0) - stable.get(name, 0))
+    steps = tuple(_steps(rollout.steps, green))
+    return Walk(
+        endpoint=rollout.endpoint_name,
+        goal_hash=version,
+        stable=stable,
+        goal=goal,
+        blue=blue,
+        green=green,
+        steps=steps,
+        metrics=tuple(_metrics(rollout, steps)),
+        on_failure=rollout.on_failure,
+        failover=rollout.failover,
+        deadline_s=rollout.deadline_s,
+    )
+
+
+def straight(walk: Walk) -> Walk:
+    """Return the walk of a version that was seen good before: all of the goal at once, then the bake."""
+    bakes = [step for step in walk.steps if step.kind is StepKind.BAKE]
+    return replace(walk, steps=(Step(StepKind.WEIGHT, 100, says="seen good before"), *bakes), metrics=walk.metrics)
+
+
+def version_of(endpoint: str, goal: Weights, revisions: Mapping[str, str], rollout: Mapping[str, Any]) -> str:
+    """Return the hash of what is to go live: the weights, what runs behind those above 0, and how it is judged."""
+    live = {name: [weight, revisions.get(name, "")] for name, weight in sorted(goal.items()) if weight}
+    text = json.dumps([endpoint, live, rollout], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _steps(written: tuple[RolloutStep, ...], green: str) -> Iterator[Step]:
+    whole = any(step.kind is StepKind.WEIGHT and step.percent == 100 for step in written)
+    for source, step in enumerate(written):
+        if step.kind is StepKind.BAKE and not whole:
+            yield Step(StepKind.WEIGHT, 100)
+            whole = True
+        yield Step(step.kind, step.percent, step.hold_s, _cohort(step.header, green), step.says, source)
+    if not whole:
+        yield Step(StepKind.WEIGHT, 100)
+
+
+def _cohort(rule: HeaderRule | None, green: str) -> Cohort | None:
+    return Cohort(green, rule.name, rule.values, rule.cohort_percent) if rule else None
+
+
+def _metrics(rollout: Rollout, steps: tuple[Step, ...]) -> Iterator[Metric]:
+    yield from metrics_of(rollout.metrics)
+    for index, step in enumerate(steps):
+        if step.source is not None:
+            yield from metrics_of(rollout.steps[step.source].metrics, (index,))

@@ -1,0 +1,248 @@
+"""Driving a walk: what is written down before it is done, and what a successor makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from sluice.errors import GatewayFailed
+from sluice.rollout.driver import Parts, drive
+from sluice.rollout.files import Open, RolloutFolder, Started
+from sluice.rollout.machine import begin
+from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, State, Step, Verdict, Walk
+from sluice.rollout.notify import Teller
+from sluice.rollout.proportions import Counts
+from sluice.rollout.workers import Workers
+from sluice.rollout.world import Measured, Result, Scene, Tallied
+from sluice.spec.frozen import frozen_map
+from sluice.spec.rollout import Rollout, RolloutStep, StepKind, Webhook, Work
+from sluice.traffic.router import Routing
+
+BLUE, GREEN = frozen_map({"blue": 100, "green": 0}), frozen_map({"blue": 0, "green": 100})
+GOOD = (Sample(Counts(90, 0), Counts(10, 0)),)
+BAD = (Sample(Counts(90, 0), Counts(10, 9)),)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing of the driver's own runs after it."""
+
+
+@dataclass
+class FakeWorld:
+    """An endpoint in memory; `killed_at` counts down the calls of `route` until the process dies in it."""
+
+    routed: Routing = Routing(BLUE)
+    history: list[Mapping[str, int]] = field(default_factory=list)
+    killed_at: int = -1
+    refuses: int = 0
+    free: bool = False
+    healthy: Mapping[str, bool] = field(default_factory=lambda: {"blue": True, "green": True})
+
+    def live(self) -> Routing:
+        return self.routed
+
+    def route(self, routing: Routing) -> None:
+        self.killed_at -= 1
+        if self.killed_at == 0:
+            raise Killed
+        if self.refuses:
+            self.refuses -= 1
+            raise GatewayFailed("the gateway does not answer")
+        self.routed = routing
+        self.history.append(dict(routing.weights))
+
+    def ready(self) -> Mapping[str, bool]:
+        return self.healthy
+
+    def prepare(self, green: str, like: str) -> str:
+        return ""
+
+    def scene(self, folder: Path, stop: Event) -> Scene:
+        return Scene("chat", "blue", "green", "http://127.0.0.1:1/score", folder, folder, stop=stop)
+
+    def settle(self, leaving: str, drain_s: float) -> None:
+        """Nothing is ever in flight here."""
+
+    def give_free(self) -> None:
+        self.free = True
+
+    def last_words(self, deployment: str, lines: int) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass
+class FakeMeter:
+    """The same block of requests at each reading; positions count them."""
+
+    block: tuple[Sample, ...] = GOOD
+    read_so_far: int = 0
+
+    def read(self, live: Routing | None) -> Measured:
+        self.read_so_far += 1
+        tally = {"blue": Tallied(90, 0, 0), "green": Tallied(10, 0, 0)}
+        return Measured({"errors": self.block}, tally=tally, position={"read": self.read_so_far})
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Clock:
+    """A clock that goes on by itself: ten seconds a look."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        self.now += 10
+        return self.now
+
+
+def walk_of(*steps: Step) -> Walk:
+    metric = Metric("errors", MetricKind.WORSE_THAN_STABLE, least_requests=10)
+    return Walk("chat", "version", BLUE, GREEN, "blue", "green", steps, (metric,))
+
+
+CANARY = (Step(StepKind.WEIGHT, 10, 30), Step(StepKind.WEIGHT, 50, 30), Step(StepKind.WEIGHT, 100, 30))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RolloutFolder:
+    return RolloutFolder(tmp_path / "rollout")
+
+
+def begun(folder: RolloutFolder, walk: Walk) -> Open:
+    folder.begin(Started("walk-1", begin(walk, 1000.0), {}, "before", "ada@desk"), {})
+    found = folder.read()
+    assert found is not None
+    return found
+
+
+def passes(work: Work, scene: Scene) -> Result:
+    return Result(Verdict.PASS, "went well")
+
+
+def parts(
+    folder: RolloutFolder,
+    world: FakeWorld,
+    meter: FakeMeter | None = None,
+    rollout: Rollout = Rollout("chat"),  # noqa: B008 - frozen
+    perform: Callable[[Work, Scene], Result] = passes,
+) -> Parts:
+    teller = Teller(folder.root, ())
+    done = Workers(perform)
+    return Parts(folder, rollout, world, meter or FakeMeter(), done, teller, Clock(), lambda _: None)
+
+
+def test_a_good_walk_ends_with_all_of_the_goal_and_a_receipt(folder: RolloutFolder) -> None:
+    world = FakeWorld()
+    drive(parts(folder, world), begun(folder, walk_of(*CANARY)))
+
+    ended = folder.history()[-1]
+    assert world.history == [{"blue": 90, "green": 10}, {"blue": 50, "green": 50}, {"blue": 0, "green": 100}]
+    assert (ended.phase, ended.who, world.free) == (Phase.DONE, "ada@desk", True)
+    assert ended.receipt["during"]["green"].requests > 0
+
+
+def test_a_bad_one_is_sent_back_and_remembered(folder: RolloutFolder) -> None:
+    world = FakeWorld()
+    drive(parts(folder, world, FakeMeter(BAD)), begun(folder, walk_of(*CANARY)))
+
+    assert world.history[-1] == dict(BLUE)
+    assert folder.history()[-1].phase is Phase.ROLLED_BACK
+    assert "errors" in folder.history()[-1].says
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_whoever_comes_after_a_kill_goes_on_where_it_was(folder: RolloutFolder, killed_at: int) -> None:
+    world = FakeWorld(killed_at=killed_at)
+    with pytest.raises(Killed):
+        drive(parts(folder, world), begun(folder, walk_of(*CANARY)))
+    named = [dict(BLUE), {"blue": 90, "green": 10}, {"blue": 50, "green": 50}, dict(GREEN)]
+    assert dict(world.routed.weights) in named
+
+    walk = folder.read()
+    assert walk is not None
+    drive(parts(folder, world, FakeMeter(read_so_far=walk.position.get("read", 0))), walk)
+    assert (folder.history()[-1].phase, dict(world.routed.weights)) == (Phase.DONE, dict(GREEN))
+    assert [event.id for event in (folder.read() or walk).events] == sorted(
+        {event.id for event in (folder.read() or walk).events}, key=lambda one: [int(x) for x in one.split(":")[1:]]
+    )
+
+
+def test_the_log_alone_gives_the_state(folder: RolloutFolder) -> None:
+    walk = drive(parts(folder, FakeWorld()), begun(folder, walk_of(*CANARY)))
+    read = folder.read()
+    assert read is not None
+    assert read.state == walk.state
+    assert folder.shown() == walk.state
+
+
+def test_a_line_cut_short_by_a_kill_is_as_if_never_written(folder: RolloutFolder) -> None:
+    begun(folder, walk_of(*CANARY))
+    before = folder.read()
+    with folder.log.open("ab") as log:
+        log.write(b'{"record": {"now": 1010.0, "readi')
+    assert folder.read() == before
+
+    drive(parts(folder, FakeWorld()), before or pytest.fail("there is a walk"))
+    assert folder.history()[-1].phase is Phase.DONE
+
+
+def test_an_order_is_carried_out_once_and_acknowledged(folder: RolloutFolder) -> None:
+    world = FakeWorld()
+    walk = begun(folder, walk_of(Step(StepKind.WEIGHT, 10), Step(StepKind.PAUSE), *CANARY[1:]))
+    walk = drive(parts(folder, world), walk, lambda state: state.phase is Phase.PAUSED)
+    order = folder.order(Command.ABORT, "grace@desk")
+    drive(parts(folder, world), walk)
+
+    assert not folder.pending(order)
+    assert (folder.history()[-1].phase, folder.history()[-1].says) == (Phase.ABORTED, "aborted by grace@desk")
+    assert dict(world.routed.weights) == dict(BLUE)
+
+
+def test_a_gateway_that_does_not_answer_is_asked_again_and_told_once(folder: RolloutFolder) -> None:
+    world = FakeWorld(refuses=3)
+    drive(parts(folder, world), begun(folder, walk_of(*CANARY)))
+
+    walk = folder.read()
+    assert folder.history()[-1].phase is Phase.DONE
+    assert (
+        [event.says for event in walk.events if "gateway" in event.says] == ["the gateway does not answer; tried again"]
+        if walk
+        else pytest.fail("there is a walk")
+    )
+
+
+def test_work_that_was_under_way_at_a_kill_is_begun_again(folder: RolloutFolder) -> None:
+    asked = Event()
+
+    def dies(work: Work, scene: Scene) -> Result:
+        asked.set()
+        scene.stop.wait(30)
+        return Result(Verdict.FAIL, "stopped")
+
+    rollout = Rollout("chat", steps=(RolloutStep(StepKind.WEBHOOK, work=Webhook("http://127.0.0.1:1/")),))
+    steps = (Step(StepKind.WEBHOOK, source=0), *CANARY)
+    first = parts(folder, FakeWorld(), rollout=rollout, perform=dies)
+    walk = drive(first, begun(folder, walk_of(*steps)), lambda _: asked.is_set())
+    assert walk.state.attempt == 1
+
+    read = folder.read()
+    assert read is not None
+    drive(parts(folder, FakeWorld(), rollout=rollout), read)
+    assert folder.history()[-1].phase is Phase.DONE
+
+
+def test_a_long_log_is_written_anew_and_says_the_same(tmp_path: Path) -> None:
+    folder = RolloutFolder(tmp_path, largest_log=2000)
+    drive(parts(folder, FakeWorld()), begun(folder, walk_of(*(replace(one, hold_s=600) for one in CANARY))))
+
+    assert folder.log.stat().st_size < 20_000
+    read = folder.read()
+    assert read is not None
+    assert read.state.phase is Phase.DONE
+    assert len({event.id for event in read.events}) == len(read.events) >= 3
