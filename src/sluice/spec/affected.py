@@ -28,7 +28,7 @@ def affected(documents: Sequence[Document], changed: Iterable[Path], root: Path)
     """Return the files of `documents` that are among `changed`, or depend on one of them.
 
     A specification depends on the files and folders that it names and on those that these name in turn, a deployment
-    on its model, environment and endpoint, an endpoint on its deployments. Paths are absolute.
+    on its model, environment and endpoint, an endpoint on its deployments, a rollout on both. Paths are absolute.
     """
     first = frozenset(changed)
     found, reached = dict[Path, Document](), first
@@ -61,7 +61,7 @@ def _dependents(
 def _counterparts(
     documents: Sequence[Document], found: Mapping[Path, Document], changed: Collection[Path], root: Path
 ) -> frozenset[Path]:
-    """Return the endpoints of deployments in `found`, and the deployments of changed endpoints.
+    """Return the endpoints and rollouts of deployments in `found`, and what stands behind changed endpoints.
 
     With them come those that name a counterpart which is not there: the change may have renamed it.
     """
@@ -72,8 +72,9 @@ def _counterparts(
 
     def concerned(one: Document) -> bool:
         name = _endpoint(one)
-        if one.kind is Kind.DEPLOYMENT:
-            return name in opened or (bool(opened) and name not in known)
+        if one.kind in {Kind.DEPLOYMENT, Kind.ROLLOUT}:
+            walked = one.kind is Kind.ROLLOUT and name in deployed
+            return walked or name in opened or (bool(opened) and name not in known)
         weighted = {(name, target) for key in ("traffic", "mirror_traffic") for target, _ in items(one.node, key)}
         return one.kind is Kind.ENDPOINT and (name in deployed or (bool(deployed) and not weighted <= behind))
 

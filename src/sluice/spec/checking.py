@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sluice.errors import Mark
 from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.documents import Document
 from sluice.spec.findings import error_at, schema_findings
 from sluice.spec.kinds import Kind
-from sluice.spec.nodes import Node
+from sluice.spec.nodes import ListNode, MapNode, Node
 from sluice.spec.rules.registry import alone_findings, own_findings
 from sluice.spec.schema import Place, normalised, top
 
@@ -36,11 +37,28 @@ def check_document(document: Document, root: Path, *, alone: bool = True) -> Che
     breaches = _breaches(document.kind, read.node, place)
     own = [one for one in own_findings(read.kind, read.node, root) if not _follows(one, breaches)]
     advised = alone_findings(read.kind, read.node, root) if alone and not breaches else ()
-    findings = (*breaches, *own, *advised)
+    findings = (*_well_read((*breaches, *own), read.node), *advised)
     if document.overlay and any(finding.severity == "error" for finding in findings):
         message = f"this overlay matches no {document.kind} of its name, and is none by itself"
         findings = (error_at(read.node.at, message, "Check its name.", "overlay"), *findings)
     return Checked(read, findings, not breaches)
+
+
+def _well_read(findings: Sequence[Diagnostic], node: Node) -> Iterator[Diagnostic]:
+    """Yield the findings without those about a number that is read as another one: what it is to be is not known."""
+    misread = {finding.at for finding in findings if finding.code == "yaml-number"}
+    about = {*misread, *(_keys_of(node, misread) if misread else ())}
+    yield from (one for one in findings if one.code == "yaml-number" or one.at not in about)
+
+
+def _keys_of(node: Node, values: Collection[Mark]) -> Iterator[Mark]:
+    """Yield where the keys stand whose values stand at `values`."""
+    for entry in node.entries.values() if isinstance(node, MapNode) else ():
+        if entry.node.at in values:
+            yield entry.key_at
+        yield from _keys_of(entry.node, values)
+    for item in node.items if isinstance(node, ListNode) else ():
+        yield from _keys_of(item, values)
 
 
 def _breaches(kind: Kind, node: Node, place: Place) -> tuple[Diagnostic, ...]:

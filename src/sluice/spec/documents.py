@@ -27,7 +27,7 @@ SETTINGS_FILE = "stack.yaml"
 
 # What a stack is made of. Flows are read where a model names them; the rest is validated file by file.
 DEPLOYED_KINDS = frozenset({
-    Kind.ENDPOINT, Kind.DEPLOYMENT, Kind.MODEL, Kind.ENVIRONMENT, Kind.CONNECTION, Kind.ACCESS,
+    Kind.ENDPOINT, Kind.DEPLOYMENT, Kind.MODEL, Kind.ENVIRONMENT, Kind.CONNECTION, Kind.ACCESS, Kind.ROLLOUT,
 })  # fmt: skip
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", ".git", ".venv", ".sluice", ".promptflow"})
@@ -41,9 +41,14 @@ class Document(NamedTuple):
     overlay: bool = False
 
     @property
+    def named_by(self) -> str:
+        """The key that holds its name: a rollout has its endpoint's."""
+        return "endpoint_name" if self.kind is Kind.ROLLOUT else "name"
+
+    @property
     def key(self) -> tuple[str, ...]:
         """What tells it from others of its kind; as far as it is written."""
-        name = text(self.node, "name") or ""
+        name = text(self.node, self.named_by) or ""
         if self.kind is Kind.DEPLOYMENT:
             return text(self.node, "endpoint_name") or "", name
         if self.kind in {Kind.MODEL, Kind.ENVIRONMENT}:
@@ -127,7 +132,7 @@ def overlaid(base: Sequence[Document], overlays: Iterable[Node]) -> Gathered:
         told = detect(node, Path(node.at.path))
         kind = told if told in DEPLOYED_KINDS else None
         found = [index for index, document in enumerate(documents) if _means(node, kind, document)]
-        if len(found) == 1:
+        if len(found) == 1 or (found and kind is Kind.ROLLOUT):  # of two for one endpoint, the second is an error
             target = documents[found[0]]
             documents[found[0]] = target._replace(node=merged(target.node, node))
         elif found:
@@ -143,10 +148,12 @@ def _means(node: Node, kind: Kind | None, document: Document) -> bool:
     """Tell whether the overlay `node` is about `document`: what it says of kind, name and version agrees."""
     if document.kind is Kind.ACCESS or kind not in {None, document.kind}:
         return False
+    if document.kind is Kind.ROLLOUT and kind is None:
+        return False  # a name alone may be a deployment's endpoint
     parts = {Kind.DEPLOYMENT: ("endpoint_name",), Kind.MODEL: ("version",), Kind.ENVIRONMENT: ("version",)}
-    name = text(node, "name")
+    name = text(node, document.named_by)
     said = {key: as_text(dig(node, key)) for key in parts.get(document.kind, ()) if dig(node, key)}
-    return name == text(document.node, "name") and all(value in document.key for value in said.values())
+    return name == text(document.node, document.named_by) and all(value in document.key for value in said.values())
 
 
 def _ambiguous(node: Node, found: Sequence[Document]) -> Diagnostic:

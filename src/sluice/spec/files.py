@@ -180,7 +180,7 @@ def _unknown(node: Node, source: Source, *, silent: bool) -> Iterator[Diagnostic
 
 def _claims_another(node: Node, kind: Kind) -> Diagnostic | None:
     claimed = claims(node)
-    if claimed is None or claimed is kind:
+    if claimed is None or claimed == kind:
         return None
     message = f"expected a specification of the kind {kind}, its `$schema` says {claimed}"
     return error_at(mark_of(node, "$schema"), message, "Correct `$schema`, or what you asked for.", "kind")

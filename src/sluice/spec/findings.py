@@ -24,6 +24,21 @@ MOST_FINDINGS = 100
 _LONGEST_SHOWN = 60
 _LONGEST_MESSAGE = 1_000
 _PLACEHOLDER = "It looks like a placeholder: fill it in."
+# Types as Python, JSON Schema and other tools call them.
+_TYPES_ELSEWHERE = {
+    "str": "string",
+    "text": "string",
+    "integer": "int",
+    "long": "int",
+    "float": "double",
+    "number": "double",
+    "boolean": "bool",
+    "array": "list",
+    "tuple": "list",
+    "dict": "object",
+    "mapping": "object",
+    "any": "object",
+}
 _ARTICLES = {
     "string": "a string",
     "integer": "a whole number",
@@ -51,17 +66,17 @@ def schema_findings(kind: Kind, node: Node, place: Place) -> tuple[Diagnostic, .
 
 def error_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return an error."""
-    return Diagnostic("error", where, _bounded(message), remedy, code)
+    return Diagnostic("error", where, _bounded(message), tellable(remedy), code)
 
 
 def warning_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return a warning."""
-    return Diagnostic("warning", where, _bounded(message), remedy, code)
+    return Diagnostic("warning", where, _bounded(message), tellable(remedy), code)
 
 
 def note_at(where: Mark, message: str, remedy: str = "", code: str = "spec") -> Diagnostic:
     """Return a note: worth knowing, nothing to mend."""
-    return Diagnostic("note", where, _bounded(message), remedy, code)
+    return Diagnostic("note", where, _bounded(message), tellable(remedy), code)
 
 
 def refused_path(error: OSError, where: Mark) -> Diagnostic:
@@ -73,8 +88,18 @@ def refused_path(error: OSError, where: Mark) -> Diagnostic:
 
 
 def _bounded(message: str) -> str:
-    """Return a message that stays readable, whatever the file holds."""
+    """Return a message that stays readable and tells no credential, whatever the file holds."""
+    message = tellable(message)
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
+
+
+def tellable(message: str) -> str:
+    """Return a text that quotes a file as it may be shown: without what has the form of a credential."""
+    if not message:
+        return message
+    from sluice.spec.redaction import without_credentials
+
+    return without_credentials(message)
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
@@ -229,9 +254,14 @@ def _example(breach: _Breach) -> str:
 
 def _enum(breach: _Breach) -> Diagnostic:
     found, options = breach.found, [str(option) for option in breach.spot.schema["enum"]]
-    meant = nearest(str(found.value), options) if isinstance(found, ScalarNode) else None
+    meant = _meant(str(found.value), options) if isinstance(found, ScalarNode) else None
     message = f"{breach.name} must be one of {', '.join(options)}; found {breach.shown}"
     return error_at(breach.value_at, message, f"Did you mean `{meant}`?" if meant else "", "enum")
+
+
+def _meant(written: str, options: Sequence[str]) -> str | None:
+    elsewhere = _TYPES_ELSEWHERE.get(written.lower())
+    return elsewhere if elsewhere in options else nearest(written, options)
 
 
 def _pattern(breach: _Breach) -> Diagnostic:

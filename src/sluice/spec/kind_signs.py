@@ -111,6 +111,8 @@ _KEYS: Final[Mapping[str, str]] = {
         public_network_access=2 display_name=1 location=1 identity=1 workspace_hub=4 network_acls=3
         system_datastores_auth_mode=5 allow_roleassignment_on_rg=5 provision_network_now=5 serverless_compute=4""",
     "config": "encryptionsalt=5 secretsprovider=5 encryptedkey=5 config=2",
+    "rollout": """
+        endpoint_name=4 steps=3 analysis=5 on_failure=5 failover=5 fast_track=5 deadline=3 drain=5 record=2 notify=3""",
     "job": """
         command=4 code=1 compute=1 environment=1 inputs=1 outputs=1 experiment_name=4 distribution=4 jobs=3 trial=4
         search_space=4 objective=3 sampling_algorithm=3 sweep=3 resources=1 primary_metric=3 training_data=3
@@ -144,6 +146,7 @@ EXAMPLE_KEYS: Final[Mapping[str, str]] = {
     "run": "column_mapping",
     "workspace": "storage_account",
     "config": "encryptionsalt",
+    "rollout": "fast_track",
 }
 
 # Values of `type`, lower case without underscores.
@@ -197,6 +200,7 @@ STEMS: Final[tuple[tuple[str, Votes], ...]] = (
     ("environment", {"environment": 2}),
     ("model", {"model": 2}),
     ("workspace", {"workspace": 2}),
+    ("rollout", {"rollout": 2}),
     ("run", {"run": 1}),
 )
 

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     RUN = "run"
     WORKSPACE = "workspace"
     CONFIG = "config"
+    ROLLOUT = "rollout"
 
 
 _KINDS: Mapping[str, Kind] = {kind.value: kind for kind in Kind}
@@ -60,10 +61,13 @@ def out_of_scope(node: Node, path: PurePath) -> str | None:
     return None if found in _KINDS else found
 
 
-def claims(node: Node) -> Kind | None:
-    """Return the one kind that the file's own `$schema` names; prompt flow's address for both sorts of flow is none."""
+def claims(node: Node) -> str | None:
+    """Return the one sort of file that the file's own `$schema` names: a kind, or what is out of scope.
+
+    Prompt flow's address for both sorts of flow names none.
+    """
     named = _by_address(_address_name(text(node, "$schema") or ""))
-    return _KINDS.get(named[0]) if len(named) == 1 else None
+    return named[0] if len(named) == 1 else None
 
 
 def unknown_address(node: Node) -> tuple[str, str | None] | None:

@@ -43,7 +43,8 @@ def load_specs(root: Path, patterns: Sequence[str] | None = None, stack: str | N
     checked = [check_document(document, root, alone=False) for document in found.documents]
     unique, repeated = _unique([one for one in checked if one.readable])
     world, content_findings = _with_contents(_world(root, unique, checked))
-    findings = [finding for one in checked for finding in one.diagnostics]
+    copies = {finding.at.path for finding in repeated}
+    findings = [one for of in checked for one in of.diagnostics if one.severity == "error" or one.at.path not in copies]
     findings += [*found.diagnostics, *repeated, *content_findings]
     if not any(finding.code in FILE_FAULTS for finding in found.diagnostics):
         findings += across_findings(world)  # what a file that can't be read says, the others may lean on
@@ -90,7 +91,9 @@ def _unique(checked: Sequence[Checked]) -> tuple[list[Document], list[Diagnostic
         key = (document.kind, *document.key)
         if key in first:
             message = f"the {document.kind} `{'/'.join(document.key)}` is written twice, first in {first[key].node.at}"
-            findings.append(error_at(mark_of(document.node, "name"), message, "Keep one of the two.", "duplicate"))
+            findings.append(
+                error_at(mark_of(document.node, document.named_by), message, "Keep one of the two.", "duplicate")
+            )
         first.setdefault(key, document)
     return list(first.values()), findings
 
@@ -99,6 +102,7 @@ def _world(root: Path, documents: Sequence[Document], checked: Sequence[Checked]
     from sluice.spec.build import build_access, build_deployment, build_endpoint
     from sluice.spec.build_assets import build_environment, build_model
     from sluice.spec.build_connection import build_connection
+    from sluice.spec.build_rollout import build_rollout
     from sluice.spec.rules.world import World
 
     def of(kind: Kind) -> list[Document]:
@@ -115,6 +119,7 @@ def _world(root: Path, documents: Sequence[Document], checked: Sequence[Checked]
         environments=frozen_map({(one.name or "", one.version or ""): one for one, _ in environments}),
         connections=frozen_map({connection.name: connection for connection in connections}),
         access=tuple(build_access(document.node) for document in of(Kind.ACCESS)),
+        rollouts=tuple((build_rollout(document.node, root), document.node) for document in of(Kind.ROLLOUT)),
         unread=frozenset((one.document.kind, *one.document.key) for one in checked if not one.readable),
     )
 
@@ -186,6 +191,7 @@ def _spec_set(world: World, findings: Iterable[Diagnostic]) -> SpecSet:
         environments=world.environments,
         connections=world.connections,
         access=world.access,
+        rollouts=frozen_map({rollout.endpoint_name: rollout for rollout, _ in world.rollouts}),
         diagnostics=tuple(sorted(set(findings), key=order)),
         unread=world.unread,
     )

@@ -40,6 +40,7 @@ def _kinds(specs: SpecSet) -> Iterable[tuple[str, str]]:
     yield from ((one.at.path, Kind.ENVIRONMENT) for one in specs.environments.values())
     yield from ((one.at.path, Kind.CONNECTION) for one in specs.connections.values())
     yield from ((one.at.path, Kind.ACCESS) for one in specs.access)
+    yield from ((one.at.path, Kind.ROLLOUT) for one in specs.rollouts.values())
 
 
 def _result(

@@ -66,6 +66,11 @@ def find_local(reference: AssetReference, known: Mapping[tuple[str, str], Asset]
     return known[reference.name, max(versions, key=version_order)] if versions and reference.label == "latest" else None
 
 
+def written_here(asset: Asset | AssetReference | None, known: Mapping[tuple[str, str], Asset]) -> Asset | None:
+    """Return a specification's model or environment: the one inside it, or the one of this project that it names."""
+    return find_local(asset, known) if isinstance(asset, AssetReference) else asset
+
+
 def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
     """Return what versions are sorted by: numbers as numbers."""
     parts = re.findall(r"\d+|\D+", version)

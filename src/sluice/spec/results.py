@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sluice.errors import Mark
 from sluice.spec.diagnostics import Diagnostic, Severity
-from sluice.spec.findings import dotted
+from sluice.spec.findings import dotted, tellable
 from sluice.spec.nodes import ListNode, MapNode, Node, Step
 
 _MISSING = re.compile(r"`([^`]+)` is missing")
@@ -93,4 +93,4 @@ def _key(diagnostic: Diagnostic, places: Spots) -> str:
     if missing:
         return missing[1]
     spot = spot_of(diagnostic, places)
-    return dotted(spot.path) if spot else ""
+    return tellable(dotted(spot.path)) if spot else ""

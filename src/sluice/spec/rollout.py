@@ -15,7 +15,6 @@ from sluice.errors import Mark
 from sluice.spec.frozen import frozen_map
 from sluice.spec.terms import Value
 
-
 NOWHERE = Mark("rollout.yaml")
 """Where what was not read from a file stands."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sluice.errors import Mark
 from sluice.spec.frozen import frozen_map
-from sluice.spec.nodes import Node, ScalarNode, Step, dig, items, text
+from sluice.spec.nodes import ListNode, Node, ScalarNode, Step, dig, items, text
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -25,7 +25,7 @@ def text_map(node: Node, *path: Step) -> Mapping[str, str]:
 
 
 def key_marks(node: Node) -> Mapping[str, Mark]:
-    """Return where each key below `node` stands, by its dotted path: `request_settings.request_timeout_ms`."""
+    """Return where each key and list item below `node` stands, by its dotted path: `steps.0.weight`."""
     return frozen_map(dict(_key_marks(node, "")))
 
 
@@ -33,6 +33,9 @@ def _key_marks(node: Node, above: str) -> Iterator[tuple[str, Mark]]:
     for key, entry in items(node):
         yield above + key, entry.key_at
         yield from _key_marks(entry.node, f"{above}{key}.")
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        yield f"{above}{index}", item.at
+        yield from _key_marks(item, f"{above}{index}.")
 
 
 def version_of(node: Node) -> str:

@@ -43,6 +43,7 @@ def read(text: str) -> Node:
         ("http://azureml/sdk-2-0/OnlineDeployment.json", Kind.DEPLOYMENT),
         ("../schemas/flex-flow.schema.json", Kind.FLEX_FLOW),
         ("../schemas/config.schema.json#", Kind.CONFIG),
+        ("../../schemas/rollout.schema.json", Kind.ROLLOUT),
     ],
 )
 def test_by_address(address: str, kind: Kind | None) -> None:
@@ -86,6 +87,12 @@ def test_by_address(address: str, kind: Kind | None) -> None:
         ("config: {}", "Pulumi.dev.yaml", Kind.CONFIG),
         ("target: local", "stacks/dev/stack.yaml", Kind.STACK),
         ("name: x\ninstance_tpe: a\nmodle: b", "f.yaml", Kind.DEPLOYMENT),
+        ("endpoint_name: x\nsteps: []", "f.yaml", Kind.ROLLOUT),
+        ("endpoint_name: x\nstpes: []", "rollout.yaml", Kind.ROLLOUT),
+        ("endpoint_name: x\ndeadline: 1h", "stacks/prod/f.yaml", Kind.ROLLOUT),
+        ("endpoint_name: x\nfast_track: 7d", "f.yaml", Kind.ROLLOUT),
+        ("apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {}", "rollout.yaml", None),
+        ("steps: [{script: make}]\ntrigger: [main]", "f.yaml", None),
         ("services: {a: {image: b}}", "docker-compose.yaml", None),
         ("name: x\nruntime: python", "Pulumi.yaml", None),
         ("[a]", "endpoint.yaml", None),
@@ -148,8 +155,8 @@ def test_a_known_address(address: str) -> None:
 
 def test_one_address_may_mean_both_sorts_of_flow() -> None:
     assert claims(read(f"$schema: {PROMPT_FLOW}Flow.schema.json")) is None
-    assert claims(read(f"$schema: {PROMPT_FLOW}Run.schema.json")) is Kind.RUN
-    assert claims(read(f"$schema: {AZURE}batchEndpoint.schema.json")) is None
+    assert claims(read(f"$schema: {PROMPT_FLOW}Run.schema.json")) == Kind.RUN
+    assert claims(read(f"$schema: {AZURE}batchEndpoint.schema.json")) == "batch endpoint"
     assert claims(read("name: x")) is None
 
 

@@ -29,6 +29,7 @@ EXAMPLES: dict[Kind, str] = {
     Kind.RUN: "flow: .\ndata: data.jsonl\n",
     Kind.WORKSPACE: "name: work\nidentity: {type: system_assigned}\n",
     Kind.CONFIG: "config:\n  sluice:target: local\n",
+    Kind.ROLLOUT: "endpoint_name: chat\nsteps:\n- {weight: 10, hold: 5m}\n- {bake: 10m}\n",
 }
 
 

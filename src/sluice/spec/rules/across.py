@@ -10,6 +10,7 @@ from sluice.spec.findings import error_at, nearest, note_at, warning_at
 from sluice.spec.models import Deployment, Endpoint
 from sluice.spec.nodes import Node, mark_of
 from sluice.spec.references import Asset, find_local
+from sluice.spec.rules import rollout_across
 from sluice.spec.rules.serving import serving_findings
 from sluice.spec.rules.timeouts import FLOW_PROPERTY, long_timeout, timeout_mark, too_long
 from sluice.spec.rules.world import World, endpoint_of, model_of
@@ -33,6 +34,7 @@ def across_findings(world: World) -> Iterator[Diagnostic]:
         yield from timeout(deployment, node, world)
         yield from serving_findings(deployment, world)
     yield from grants(world)
+    yield from rollout_across.findings(world)
 
 
 def traffic_targets(endpoint: Endpoint, node: Node, world: World) -> Iterator[Diagnostic]:
@@ -40,7 +42,8 @@ def traffic_targets(endpoint: Endpoint, node: Node, world: World) -> Iterator[Di
     known = [one.name for one, _ in world.deployments if one.endpoint_name == endpoint.name]
     for key, weights in (("traffic", endpoint.traffic or {}), ("mirror_traffic", endpoint.mirror_traffic)):
         for name in weights:
-            if name not in known and not world.hides("deployment", endpoint.name, name):
+            hidden = world.hides("deployment", endpoint.name, name) or _stands_elsewhere(name, endpoint, world)
+            if name not in known and not hidden:
                 at = mark_of(node, key, name)
                 yield error_at(
                     at,
@@ -48,6 +51,15 @@ def traffic_targets(endpoint: Endpoint, node: Node, world: World) -> Iterator[Di
                     _meant(name, known),
                     "traffic-target",
                 )
+
+
+def _stands_elsewhere(name: str, endpoint: Endpoint, world: World) -> bool:
+    """Tell whether a deployment of that name misspells this endpoint's: then that is the mistake, and told there."""
+    names = [one.name for one, _ in world.endpoints]
+    return any(
+        one.name == name and one.endpoint_name not in names and nearest(one.endpoint_name, names) == endpoint.name
+        for one, _ in world.deployments
+    )
 
 
 def _no_deployment(endpoint: Endpoint, known: list[str]) -> str:

@@ -16,11 +16,11 @@ from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.findings import note_at, warning_at
 from sluice.spec.models import Deployment, Model, SpecSet, where
 from sluice.spec.nodes import MapNode, Node, map_node
-from sluice.spec.references import find_local
+from sluice.spec.references import written_here
+from sluice.spec.rules import rollout_across
 from sluice.spec.rules.advice_quota import quota_advice
 from sluice.spec.rules.advice_workers import thread_advice, worker_advice
 from sluice.spec.rules.variables import CONFIG_OVERRIDE
-from sluice.spec.terms import AssetReference
 
 if TYPE_CHECKING:
     from sluice.spec.settings import StackSettings
@@ -41,13 +41,15 @@ def advice(specs: SpecSet, settings: StackSettings, quota: Mapping[str, int] | N
     azure = settings.target == "azure"
     found: list[Diagnostic] = []
     for deployment in specs.deployments:
-        model = _model(deployment, specs)
+        model = written_here(deployment.model, specs.models)
         latency = settings.latency.get(deployment.endpoint_name)
         found += thread_advice(deployment)
         found += _on_azure(deployment, model, latency) if azure else _on_this_machine(deployment, settings.runtime)
         found += _available(deployment) if settings.production else ()
     if azure:
         found += [*_linked_insights(specs), *_private_endpoints(specs)]
+    if settings.production:
+        found += rollout_across.advice(specs)
     if azure or quota is not None:
         found += quota_advice(specs.deployments, quota or {})
     return tuple(sorted(found, key=lambda finding: (finding.at, finding.message)))
@@ -65,12 +67,6 @@ def of_file(node: Node, root: Path) -> Iterator[Diagnostic]:
     yield from worker_advice(deployment, model, None)
     yield from insights(deployment)
     yield from isolation(deployment)
-
-
-def _model(deployment: Deployment, specs: SpecSet) -> Model | None:
-    if isinstance(deployment.model, AssetReference):
-        return find_local(deployment.model, specs.models)
-    return deployment.model
 
 
 def _on_azure(deployment: Deployment, model: Model | None, latency: int | None) -> Iterator[Diagnostic]:

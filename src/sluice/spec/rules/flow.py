@@ -14,9 +14,9 @@ from sluice.spec.nodes import Node
 
 def graph(node: Node) -> Iterator[Diagnostic]:
     """A flow of nodes (`flow.dag.yaml`) keeps the rules of its values, its nodes and its graph."""
-    from sluice.spec.rules import flow_graph, flow_steps, flow_values, texts
+    from sluice.spec.rules import assets, flow_graph, flow_steps, flow_values
 
-    for rule in (*flow_values.DAG_RULES, *flow_steps.RULES, *flow_graph.RULES, texts.labels):
+    for rule in (*flow_values.DAG_RULES, *flow_steps.RULES, *flow_graph.RULES, assets.inline_image_name):
         yield from rule(node)
 
 
@@ -30,9 +30,9 @@ def graph_files(node: Node, root: Path) -> Iterator[Diagnostic]:
 
 def flex(node: Node) -> Iterator[Diagnostic]:
     """A flex flow (`flow.flex.yaml`) keeps the rules of its values and its entry."""
-    from sluice.spec.rules import flow_flex, flow_values, texts
+    from sluice.spec.rules import assets, flow_flex, flow_values
 
-    for rule in (*flow_values.RULES, *flow_flex.RULES, texts.labels):
+    for rule in (*flow_values.RULES, *flow_flex.RULES, assets.inline_image_name):
         yield from rule(node)
 
 

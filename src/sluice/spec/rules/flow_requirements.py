@@ -30,6 +30,8 @@ _OPTIONS = (
     "--editable", "-f", "--find-links", "--no-binary", "--only-binary", "--prefer-binary", "--require-hashes", "--pre",
     "--trusted-host", "--use-feature",
 )  # fmt: skip
+_INDEXES = frozenset({"-i", "--index-url", "--extra-index-url"})
+_USER = re.compile(r"//(?P<user>[^/\s]+)@(?P<host>[\w.-]+)")
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][\w-]*)(?:[\s=]+(?P<value>.+))?|(?P<short>-[ircfe])(?P<rest>[^\s-].*)")
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+:|\\\\)", re.IGNORECASE)
 _LATER = re.compile(r"\s(?:--hash|--config-settings?|--global-option|--install-option)[\s=].*$")
@@ -126,11 +128,22 @@ def _line(line: RequirementLine) -> Iterator[Diagnostic]:
 def _option(line: RequirementLine) -> Iterator[Diagnostic]:
     if line.option in {"-e", "--editable"} and _is_local_wheel(line.value):
         yield _local_wheel(line)
+    elif line.option in _INDEXES:
+        yield from _index(line)
     elif not any(known.startswith(line.option or line.text) for known in _OPTIONS):  # pip takes abbreviations
-        name = line.option or line.text.split()[0]
+        # Of one that is glued to its value, no more than the letter: the value may be a token.
+        name = re.split(r"[^\w-]", line.text)[0] if line.text.startswith("--") else line.text[:2]
         meant = nearest(name, _OPTIONS)
         remedy = f"Did you mean `{meant}`?" if meant else ""
         yield warning_at(line.at, f"pip knows no option `{name}` in requirements files", remedy, "requirement")
+
+
+def _index(line: RequirementLine) -> Iterator[Diagnostic]:
+    found = _USER.search(line.value)
+    if found and _PRIVATE not in found["user"] and not _has_placeholder(found["user"]):
+        message = f"the address of the index on {found['host']} holds a credential, which everyone can read here"
+        remedy = f"Write `https://{_PRIVATE}@{found['host']}/...` in its place, and change the credential."
+        yield warning_at(line.at, message, remedy, "feed-credential")
 
 
 def _is_local_wheel(written: str) -> bool:
@@ -185,7 +198,7 @@ def _requirement(line: RequirementLine) -> Iterator[Diagnostic]:
 
 
 def _form(written: str) -> str:
-    conda = re.fullmatch(rf"({_NAME})\s*=\s*([^=\s]+)", written)
+    conda = re.fullmatch(rf"({_NAME})\s*=\s*(\d[\w.*+!]*)", written)
     if conda:
         return f"Write `{conda[1]}=={conda[2]}`."
     return "Write `<package>`, `<package>==<version>` or `<package>>=<version>,<<version>`."

@@ -25,7 +25,7 @@ def better_told(kind: Kind, node: Node, place: Place, breaches: Sequence[Diagnos
     if not breaches or not isinstance(node, MapNode):
         return tuple(breaches)
     foreign = list(foreign_keys(node, place))
-    told = [*(found for form in _FORMS.get(kind, ()) for found in form(node)), *(one.finding for one in foreign)]
+    told = [*(found for form in _forms(kind) for found in form(node)), *(one.finding for one in foreign)]
     missed = {path for one in foreign for path in one.meant}
     kept = [one for one in breaches if not _is_explained(one, told, missed)]
     return tuple(sorted([*kept, *told], key=lambda finding: (finding.at, finding.message)))
@@ -45,7 +45,7 @@ def weights(node: Node) -> Iterator[Diagnostic]:
     for key in ("traffic", "mirror_traffic"):
         found = dig(node, key)
         if found and (pairs := _pairs(found)):
-            right = ", ".join(f"{name}: {value}" for name, value in pairs)
+            right = ", ".join(f"{name}: {value if value.isdigit() else '<percent>'}" for name, value in pairs)
             message = f"`{key}` must be a mapping, found {describe(found)}"
             yield error_at(found.at, message, f"Write `{key}: {{{right}}}`.", "text-for-mapping")
 
@@ -60,7 +60,8 @@ def variables(node: Node) -> Iterator[Diagnostic]:
         form = "a list" if isinstance(found, ListNode) else "text"
         message = f"`environment_variables` must be a mapping, found {form}: {', '.join(name for name, _ in pairs)}=…"
         name, value = pairs[0]
-        shown = value if value and name.startswith("PROMPTFLOW_") else "<value>"
+        harmless = name.startswith("PROMPTFLOW_") and re.fullmatch(r"[a-z]+|\d{1,6}", value)
+        shown = value if harmless else "<value>"
         remedy = f"Write each on a line of its own, with a colon and a blank: `{name}: {shown}`."
         yield error_at(found.at, message, remedy, "text-for-mapping")
 
@@ -98,6 +99,9 @@ def _asset(key: str, written: str) -> tuple[str, str, str] | None:
     """Return message, remedy and code for a reference that is none."""
     if written.startswith("azureml:"):
         return None if written.startswith("azureml:/") else _named(key, written.removeprefix("azureml:"))
+    if key == "model" and (path := written.removeprefix("file:")) != written:
+        message = f"a model in files is a mapping with `path`, found `{written}`"
+        return message, f"Write `model: {{path: {re.sub('^//(?=/)', '', path) or '.'}}}`.", "asset-reference"
     bare = _BARE_REFERENCE.fullmatch(written)
     if bare or re.fullmatch(r"[^\s:@/]+[:@][^\s:@/]+", written):
         right = f"azureml:{bare['rest'] if bare else written}"
@@ -175,3 +179,12 @@ _FORMS: Mapping[Kind, Sequence[Callable[[Node], Iterator[Diagnostic]]]] = {
     Kind.ENDPOINT: (weights, cluster, identities),
     Kind.DEPLOYMENT: (variables, assets),
 }
+
+
+def _forms(kind: Kind) -> Sequence[Callable[[Node], Iterator[Diagnostic]]]:
+    """Return the forms of a kind; those of rollouts are imported for these only."""
+    if kind is not Kind.ROLLOUT:
+        return _FORMS.get(kind, ())
+    from sluice.spec.rules import rollout_forms
+
+    return rollout_forms.FORMS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sluice.errors import SpecFileError
 from sluice.spec.diagnostics import Diagnostic
-from sluice.spec.findings import error_at, warning_at
+from sluice.spec.findings import dotted, error_at, warning_at
 from sluice.spec.nodes import MapNode, Node, Step, dig, mark_of, text
 from sluice.spec.values import folder_of, local_path
 
@@ -17,7 +17,7 @@ _CONDA_REMEDY = "List its packages under `dependencies`, or remove `conda_file`:
 
 def code(node: Node, root: Path) -> Iterator[Diagnostic]:
     """The folder of the code and the scoring script exist, and the script is Python."""
-    missing = list(_missing(node, root, "folder", "code_configuration", "code"))
+    missing = list(absent(node, root, "folder", "code_configuration", "code"))
     yield from missing
     folder = local_path(node, root, "code_configuration", "code")
     script = dig(node, "code_configuration", "scoring_script")
@@ -47,7 +47,7 @@ def _python_fault(path: Path) -> str | None:
 
 def model(node: Node, root: Path) -> Iterator[Diagnostic]:
     """A local model exists. With `datastore`, older files give a path inside it: Azure alone knows that."""
-    for finding in _missing(node, root, "file or folder", "path"):
+    for finding in absent(node, root, "file or folder", "path"):
         if dig(node, "datastore"):
             message = f"{finding.message}; with `datastore`, it must be a path inside it"
             yield warning_at(finding.at, message, finding.remedy, finding.code)
@@ -57,7 +57,7 @@ def model(node: Node, root: Path) -> Iterator[Diagnostic]:
 
 def inline_model(node: Node, root: Path) -> Iterator[Diagnostic]:
     """A local model written inside its deployment exists."""
-    yield from _missing(node, root, "file or folder", "model", "path")
+    yield from absent(node, root, "file or folder", "model", "path")
 
 
 def inline_environment(node: Node, root: Path) -> Iterator[Diagnostic]:
@@ -69,7 +69,7 @@ def inline_environment(node: Node, root: Path) -> Iterator[Diagnostic]:
 
 def environment(node: Node, root: Path) -> Iterator[Diagnostic]:
     """The build context and its Dockerfile exist; the conda file and the files it includes can be read."""
-    missing = [*_missing(node, root, "file", "conda_file"), *_missing(node, root, "folder", "build", "path")]
+    missing = [*absent(node, root, "file", "conda_file"), *absent(node, root, "folder", "build", "path")]
     yield from missing
     if missing:
         return
@@ -99,7 +99,8 @@ def _dockerfile(node: Node, context: Path) -> Iterator[Diagnostic]:
         yield error_at(written.at, message, "`dockerfile_path` is relative to `build.path`.", "missing-file")
 
 
-def _missing(node: Node, root: Path, what: str, *path: Step) -> Iterator[Diagnostic]:
+def absent(node: Node, root: Path, what: str, *path: Step) -> Iterator[Diagnostic]:
+    """Yield an error where the local path at `path` leads to no such thing: `file`, `folder` or `file or folder`."""
     target, found = local_path(node, root, *path), dig(node, *path)
     if target is None or found is None:
         return
@@ -107,7 +108,7 @@ def _missing(node: Node, root: Path, what: str, *path: Step) -> Iterator[Diagnos
     if exists:
         return
     from_folder = folder_of(found.at, root)
-    shown = ".".join(str(step) for step in path)
+    shown = dotted(path)
     wrong = f"is no {what}" if target.exists() else "does not exist"
     message = f"`{shown}` {wrong}: `{text(found)}`"
     yield error_at(found.at, message, _REMEDY if from_folder.exists() else "", "missing-file")

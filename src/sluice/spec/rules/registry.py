@@ -26,12 +26,18 @@ def _azure_rules(kind: Kind) -> tuple[Sequence[Rule], Sequence[FileRule]]:
     from sluice.spec.rules import assets, chat, deployment, endpoint, paths, texts, timeouts, variables
 
     if kind is Kind.ENDPOINT:
-        return (*endpoint.RULES, texts.labels), ()
+        return endpoint.RULES, ()
     if kind is Kind.MODEL:
-        return (texts.version, texts.labels), (paths.model, chat.of_model)
+        return (texts.version,), (paths.model, chat.of_model)
     if kind is Kind.ENVIRONMENT:
-        return (assets.one_source, texts.version, texts.labels), (paths.environment,)
-    stated = (*deployment.RULES, *variables.RULES, timeouts.inline_model, texts.labels, texts.environment_variables)
+        return (assets.one_source, assets.image_name, texts.version), (paths.environment,)
+    stated = (
+        *deployment.RULES,
+        *variables.RULES,
+        timeouts.inline_model,
+        assets.inline_image_name,
+        texts.environment_variables,
+    )
     return stated, (paths.code, paths.inline_model, paths.inline_environment, chat.of_inline_model)
 
 
@@ -53,6 +59,13 @@ def _workspace_rules(kind: Kind) -> tuple[Sequence[Rule], Sequence[FileRule]]:
     return {Kind.CONNECTION: connection, Kind.WORKSPACE: workspace, Kind.CONFIG: config}[kind].RULES, ()
 
 
+def _rollout_rules() -> tuple[Sequence[Rule], Sequence[FileRule]]:
+    """Return the rules of rollouts."""
+    from sluice.spec.rules import rollout
+
+    return rollout.RULES, rollout.FILE_RULES
+
+
 _AZURE = frozenset({Kind.ENDPOINT, Kind.DEPLOYMENT, Kind.MODEL, Kind.ENVIRONMENT})
 _FLOWS = frozenset({Kind.FLOW, Kind.FLEX_FLOW, Kind.RUN})
 _WORKSPACE = frozenset({Kind.CONNECTION, Kind.WORKSPACE, Kind.CONFIG})
@@ -65,6 +78,8 @@ def _rules(kind: Kind) -> tuple[Sequence[Rule], Sequence[FileRule]]:
         return _azure_rules(kind)
     if kind in _FLOWS:
         return _flow_rules(kind)
+    if kind is Kind.ROLLOUT:
+        return _rollout_rules()
     return _workspace_rules(kind) if kind in _WORKSPACE else ((), ())
 
 

@@ -1,4 +1,4 @@
-"""Rules about values that must become strings: tags, properties, environment variables, versions."""
+"""Rules about values that must become strings of a certain form: environment variables, versions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ _SCHEME = re.compile(r"\$\{(?P<scheme>[A-Za-z]+):")
 # A name that says so, and one long word without blanks that looks made: no reference, address or number.
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|PASSWORD|PASSWD|TOKEN|CONNECTION_?STRING|SAS)$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"(?![\d.]+$)(?!https?://)(?!\$)[^\s<>{}]{8,}")
-
-
-def labels(node: Node) -> Iterator[Diagnostic]:
-    """Tags and properties are strings: a value that YAML 1.1 changes on the way is worth a warning."""
-    for group in ("tags", "properties"):
-        for key, entry in items(node, group):
-            if isinstance(entry.node, ScalarNode) and entry.node.written != as_text(entry.node):
-                yield _changed(f"{group}.{key}", entry.node)
 
 
 def environment_variables(node: Node) -> Iterator[Diagnostic]:
@@ -70,17 +62,9 @@ def _kind(value: Plain) -> str:
     return "a number" if isinstance(value, int | float) else "a date"
 
 
-def _changed(path: str, node: ScalarNode) -> Diagnostic:
-    became = f"`{as_text(node)}`" if node.value is not None else "empty"
-    message = f"`{path}` is no string: YAML 1.1 reads `{node.written}`, and it becomes {became}"
-    return warning_at(node.at, message, "Put the value in quotes.", "not-a-string")
-
-
 def version(node: Node) -> Iterator[Diagnostic]:
-    """A version written as a decimal number loses its last zeros; one with signs of a reference can't be named."""
+    """A version with signs of a reference can't be named."""
     found = dig(node, "version")
-    if isinstance(found, ScalarNode) and found.written != as_text(found):
-        yield _changed("version", found)
     if found and not _VERSION.fullmatch(as_text(found)) and not holds_placeholder(as_text(found)):
         message = f"`version` must be letters, digits, `.`, `-` and `_`; found `{as_text(found)}`"
         yield error_at(found.at, message, "Use letters, digits, `.`, `-` and `_`.", "pattern")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sluice.spec.models import Access, Connection, Deployment, Endpoint, Environment, Flow, Model
 from sluice.spec.nodes import Node
-from sluice.spec.references import find_local
-from sluice.spec.terms import AssetReference
+from sluice.spec.references import written_here
+from sluice.spec.rollout import Rollout
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class World:
     connections: Mapping[str, Connection]
     access: tuple[Access, ...]
     unread: frozenset[tuple[str, ...]]
+    rollouts: tuple[tuple[Rollout, Node], ...] = ()
 
     def hides(self, kind: str, *key: str) -> bool:
         """Tell whether a specification of that kind and key may be among those that could not be read."""
@@ -43,16 +44,12 @@ def may_hide(unread: frozenset[tuple[str, ...]], kind: str, *key: str) -> bool:
 
 def model_of(deployment: Deployment, world: World) -> Model | None:
     """Return the model a deployment serves, if it is written in this project."""
-    if isinstance(deployment.model, AssetReference):
-        return find_local(deployment.model, world.models)
-    return deployment.model
+    return written_here(deployment.model, world.models)
 
 
 def environment_of(deployment: Deployment, world: World) -> Environment | None:
     """Return the environment a deployment runs in, if it is written in this project."""
-    if isinstance(deployment.environment, AssetReference):
-        return find_local(deployment.environment, world.environments)
-    return deployment.environment
+    return written_here(deployment.environment, world.environments)
 
 
 def endpoint_of(deployment: Deployment, world: World) -> Endpoint | None:

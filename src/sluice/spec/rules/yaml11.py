@@ -63,7 +63,13 @@ def _about(kind: Kind, path: tuple[Step, ...], node: ScalarNode, place: Place) -
 
 
 def _means_text(place: Place) -> bool:
-    """Tell whether a value becomes text here. Where text and booleans alone may stand, a boolean is meant as one."""
+    """Tell whether a value becomes text here.
+
+    Where text and booleans alone may stand, a boolean is meant as one; where text has a form beside numbers, such as
+    `5m` beside 300, a number is meant as one.
+    """
+    if "pattern" in place.schema and place.types & _NUMBERS:
+        return False
     return "string" in place.types and ("boolean" not in place.types or "number" in place.types)
 
 

@@ -27,7 +27,7 @@ def found(tmp_path: Path, content: str) -> list[str]:
         "git+https://host/x.git#egg=x", "https://host/x-1.0-py3-none-any.whl", "./package", "-e ./package", "-e .",
         "-i https://{private}@pkgs.dev.azure.com/f/simple/", "--extra-index-url=https://host/simple", "--pre",
         "x==1 --hash=sha256:00", "x==${VERSION}", "{{ package }}==1", "# only words", "numpy # words",
-        "-c https://host/constraints.txt", "", "   ",
+        "-i https://${TOKEN}@host/simple", "-c https://host/constraints.txt", "", "   ",
     ],
 )  # fmt: skip
 def test_lines_that_can_be_installed(tmp_path: Path, line: str) -> None:
@@ -90,13 +90,38 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     assert one.severity == "error"
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["-i https://me:{}@host/s/", "--index-url=https://{}@host/s/", "--extra-index-url https://me:a@{}@host/s/ numpy"],
+)
+def test_a_credential_in_the_address_of_an_index_is_told_and_not_shown(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(line.format("not-to-be-shown") + "\n")
+    (one,) = requirements_findings(tmp_path / "requirements.txt", tmp_path)
+    assert (one.severity, one.code) == ("warning", "feed-credential")
+    assert "index on host holds" in one.message
+    assert "not-to-be-shown" not in one.message + one.remedy
+
+
 def test_no_token_is_shown(tmp_path: Path) -> None:
-    content = "promptflow @ https://not-to-be-shown@host/x\nnot a line https://not-to-be-shown@host\n--odd https://not-to-be-shown\n"
-    (tmp_path / "requirements.txt").write_text(content)
+    lines = (
+        "promptflow @ https://{}@host/x",
+        "not a line https://{}@host",
+        "--odd https://{}",
+        "--index-url:https://me:{}@host",
+        "-jhttps://{}",
+        "-jghp_{}",
+        "me:{}@host.name/simple",
+        "//me:{}@host/simple/",
+        "token={}",
+        "my-api-key={}",
+        "-r needs.txt?sig={}",
+        "numpy==1.0; https://me:{}@host",
+    )
+    (tmp_path / "requirements.txt").write_text("\n".join(lines).format(*["not-to-be-shown"] * len(lines)) + "\n")
 
     found_ = requirements_findings(tmp_path / "requirements.txt", tmp_path)
 
-    assert len(found_) == 3
+    assert len(found_) == 9  # paths and addresses are the others
     assert "not-to-be-shown" not in "".join(one.message + one.remedy for one in found_)
 
 
