@@ -1,0 +1,1 @@
+"""What turns what happened into readings: the gateway's log and counters, and sources outside."""
