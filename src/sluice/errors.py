@@ -178,6 +178,12 @@ class EngineFailed(SluiceError):
     code = "engine-failed"
 
 
+class NotifyFailed(SluiceError):
+    """A receiver of a rollout's notices could not be told; the rollout goes on."""
+
+    code = "notify-failed"
+
+
 class Interrupted(SluiceError):
     """The user stopped it; what was under way ended cleanly."""
 
