@@ -23,7 +23,7 @@ from projects import Project
 
 from sluice.cache import cache_folder
 from sluice.engine.images import install_for_images
-from sluice.engine.install import find_engine
+from sluice.engine.install import machine_supply
 from sluice.engine.parts import pinned_versions
 from sluice.errors import SluiceError
 
@@ -94,7 +94,7 @@ def _installed(package: str) -> bool:
 
 def tools_path() -> str:
     """Return a PATH with the engine and the tools of the user's cache, for a call with a cache of its own."""
-    engine, versions = find_engine(), pinned_versions()
+    engine, versions = machine_supply().find(), pinned_versions()
     assert engine is not None
     names = (f"buildkit-{versions.buildkit}", f"registry-{versions.registry}")
     folders = [engine.bin, *(cache_folder() / "tools" / name / "bin" for name in names)]

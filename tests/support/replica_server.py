@@ -26,6 +26,7 @@ class Replica:
     seen: list[dict[str, str]] = field(default_factory=list)
     held: bool = False
     delay_s: float = 0.0
+    tokens: int | None = None
     _server: asyncio.Server | None = None
     _connections: set[asyncio.StreamWriter] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -90,8 +91,9 @@ class Replica:
     async def _answer(self, writer: asyncio.StreamWriter, status: int, body: dict[str, str]) -> None:
         text = json.dumps(body)
         close = "" if self.keep_alive else "connection: close\r\n"
+        told = "" if self.tokens is None else f"x-sluice-tokens: {self.tokens}\r\n"
         writer.write(
-            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{close}"
+            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{close}{told}"
             f"content-length: {len(text)}\r\n\r\n{text}".encode()
         )
         await writer.drain()

@@ -21,8 +21,8 @@ def check_weights(weights: Weights, existing: Collection[str], endpoint: str) ->
     The rules are Azure's: only deployments that exist, whole percents, a sum of 0 or 100.
     """
     for name, weight in weights.items():
-        _check_exists(name, existing, endpoint, "traffic")
-        _check_percent(name, weight, 100, endpoint, "traffic")
+        check_exists(name, existing, endpoint, "traffic")
+        check_percent(name, weight, 100, endpoint, "traffic")
     total = sum(weights.values())
     if total not in (0, 100):
         shares = " ".join(f"{name}={weight}" for name, weight in weights.items())
@@ -39,8 +39,8 @@ def check_mirror(mirror: Weights, weights: Weights, existing: Collection[str], e
     """
     mirrored = {name: weight for name, weight in mirror.items() if weight != 0}
     for name, weight in mirror.items():
-        _check_exists(name, existing, endpoint, "mirror_traffic")
-        _check_percent(name, weight, MOST_MIRRORED, endpoint, "mirror_traffic")
+        check_exists(name, existing, endpoint, "mirror_traffic")
+        check_percent(name, weight, MOST_MIRRORED, endpoint, "mirror_traffic")
     if len(mirrored) > 1:
         raise TrafficRefused(
             f"endpoint {endpoint}: mirror_traffic names {len(mirrored)} deployments ({', '.join(mirrored)})",
@@ -98,7 +98,8 @@ def _parse_assignment(assignment: str) -> tuple[str, int]:
     return name, int(percent)
 
 
-def _check_exists(name: str, existing: Collection[str], endpoint: str, key: str) -> None:
+def check_exists(name: str, existing: Collection[str], endpoint: str, key: str) -> None:
+    """Refuse a deployment that does not exist, named by `key`. Raises TrafficRefused."""
     if name in existing:
         return
     nearest = get_close_matches(name, existing, n=1)
@@ -111,7 +112,8 @@ def _check_exists(name: str, existing: Collection[str], endpoint: str, key: str)
     raise TrafficRefused(f"endpoint {endpoint}: {key} names {name}, which does not exist", remedy=remedy)
 
 
-def _check_percent(name: str, weight: int, most: int, endpoint: str, key: str) -> None:
+def check_percent(name: str, weight: int, most: int, endpoint: str, key: str) -> None:
+    """Refuse what is no whole number from 0 to `most`. Raises TrafficRefused."""
     whole = isinstance(weight, int) and not isinstance(weight, bool)
     if not whole or not 0 <= weight <= most:
         raise TrafficRefused(

@@ -23,7 +23,7 @@ from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
 from sluice.targets.local.envoy.desired import Backend, Gateway, KeyAuth
 from sluice.targets.local.envoy.files import write_all
 from sluice.targets.local.envoy.router import EnvoyRouter
-from sluice.traffic.router import Routing
+from sluice.traffic.router import Cohort, Routing
 
 T = TypeVar("T")
 KEYS = KeyAuth("first-key", "second-key")
@@ -44,6 +44,11 @@ class Answer:
     @property
     def deployment(self) -> str | None:
         return self.headers.get("azureml-model-deployment")
+
+    @property
+    def cookie(self) -> str:
+        """What a caller who keeps cookies sends from now on."""
+        return self.headers.get("set-cookie", "").partition(";")[0]
 
 
 class Loop:
@@ -288,10 +293,17 @@ def door(loop: Loop, folder: Path) -> Iterator[Callable[..., Door]]:
     processes: list[subprocess.Popen[bytes]] = []
     doors: list[Door] = []
 
-    def make(*backends: Backend, port: int = 0, auth: Any = KEYS, mirror: Any = None, **weights: int) -> Door:
+    def make(
+        *backends: Backend,
+        port: int = 0,
+        auth: Any = KEYS,
+        mirror: Any = None,
+        cohort: Cohort | None = None,
+        **weights: int,
+    ) -> Door:
         paths = GatewayPaths(folder, folder / "admin.sock")
         deployments = {one.deployment: one for one in backends}
-        routing = Routing(weights, mirror or {})
+        routing = Routing(weights, mirror or {}, cohort)
         gateway = Gateway("shop", port or loop.run(_free_port()), auth, deployments, routing)
         write_all(paths, gateway)
         processes.append(start_envoy(paths))

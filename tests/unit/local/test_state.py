@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,7 +29,7 @@ from sluice.targets.local.state import (
     endpoints_of,
     running_contents,
 )
-from sluice.traffic.router import Routing
+from sluice.traffic.router import Cohort, Routing
 
 if TYPE_CHECKING:
     from tests.unit.local.conftest import Deploy, Endpoint
@@ -69,11 +70,22 @@ def states(draw: st.DrawFn) -> EndpointState:
         draw(st.text(max_size=4)),
         draw(st.text(max_size=4)),
         draw(st.text(max_size=4)),
-        routing=Routing(frozen_map(draw(shares)), frozen_map(draw(shares))),
+        routing=Routing(frozen_map(draw(shares)), frozen_map(draw(shares)), draw(cohorts(sorted(serving)))),
         deployments=frozen_map(serving),
         identities=tuple(draw(st.lists(st.text(max_size=4), max_size=2))),
         starting=tuple(draw(st.lists(starting, max_size=3))),
         draining=tuple(draw(st.lists(deployments(), max_size=2))),
+        walk=draw(st.sampled_from(["", "20260101T000000-ab12cd34"])),
+    )
+
+
+def cohorts(names: list[str]) -> st.SearchStrategy[Cohort | None]:
+    """A cohort of a deployment that serves, or none."""
+    if not names:
+        return st.none()
+    values = st.lists(st.text(max_size=3), max_size=2).map(tuple)
+    return st.none() | st.builds(
+        Cohort, st.sampled_from(names), st.sampled_from(["", "x"]), values, st.integers(0, 100)
     )
 
 
@@ -125,6 +137,8 @@ def test_a_deployment_that_leaves_drains_and_has_no_traffic(before: EndpointStat
     assert name not in after.deployments
     assert name not in after.routing.weights
     assert name not in after.routing.mirror
+    assert after.routing.cohort is None or after.routing.cohort.deployment != name
+    assert after.routing.cohort in (None, before.routing.cohort)
     assert list(after.draining) == [*before.draining, *leaving]
     assert after.programs() == before.programs()
     assert {**after.deployments, **{one.name: one for one in leaving}} == before.deployments
@@ -136,7 +150,8 @@ def test_weights_never_name_what_is_gone(start: EndpointState, changes: list[Dep
     state = start
     for change in changes:
         state = state.without_deployment(change) if isinstance(change, str) else state.with_deployment(change)
-        assert state.routing.weights.keys() | state.routing.mirror.keys() <= state.deployments.keys()
+        cohort = {state.routing.cohort.deployment} if state.routing.cohort else set()
+        assert {*state.routing.weights, *state.routing.mirror, *cohort} <= state.deployments.keys()
         assert all(one.name == name for name, one in state.deployments.items())
         assert state.gateway.deployments.keys() == state.deployments.keys()
         under_way = {one.program for one in state.starting}
@@ -150,6 +165,15 @@ def test_a_state_comes_back_from_its_file_as_it_was(state: EndpointState) -> Non
         file = EndpointFile(Path(folder) / "qa")
         assert file.save(state) is state
         assert file.load() == state == file.must_load()
+
+
+def test_a_state_from_before_there_were_rollouts_is_read(tmp_path: Path, endpoint: Endpoint, deployed: Deploy) -> None:
+    file, state = EndpointFile(tmp_path / "qa"), endpoint(deployed("blue"))
+    file.save(state)
+    record = json.loads(file.path.read_text())
+    del record["walk"], record["routing"]["cohort"]
+    file.path.write_text(json.dumps(record))
+    assert file.load() == state
 
 
 def test_what_holds_keys_is_for_its_owner_alone(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -17,8 +17,9 @@ from sluice.targets.local.usage import (
     refuse_used_identity,
     refuse_used_model,
     refuse_used_role,
+    refuse_walked,
 )
-from sluice.traffic.router import Routing
+from sluice.traffic.router import Cohort, Routing
 
 if TYPE_CHECKING:
     from tests.unit.local.conftest import Deploy, Endpoint
@@ -93,6 +94,7 @@ def test_every_user_is_named(used: LocalTarget, endpoint: Endpoint, deployed: De
     [
         (Routing(frozen_map({"blue": 30, "green": 70})), "30 % of the traffic"),
         (Routing(frozen_map({"blue": 0}), frozen_map({"blue": 10})), "10 % mirrored traffic"),
+        (Routing(frozen_map({"blue": 0}), frozen_map(), Cohort("blue", "x-beta")), "a cohort"),
     ],
 )
 def test_a_deployment_with_traffic_is_not_removed(
@@ -102,6 +104,15 @@ def test_a_deployment_with_traffic_is_not_removed(
     with pytest.raises(TrafficRefused, match=said) as caught:
         refuse_while_it_has_traffic(state, "blue")
     assert "sluice traffic set OTHER=100 blue=0 --endpoint qa" in caught.value.remedy
+
+
+def test_a_deployment_stays_while_a_rollout_is_open(endpoint: Endpoint, deployed: Deploy) -> None:
+    with pytest.raises(
+        StillUsed, match="deployment blue is part of an open rollout of endpoint qa; it stays"
+    ) as caught:
+        refuse_walked(endpoint(deployed("blue"), walk="w1"), "blue")
+    assert caught.value.remedy == "See it: sluice rollout status --endpoint qa"
+    refuse_walked(endpoint(deployed("blue")), "blue")
 
 
 def test_a_deployment_that_traffic_names_with_nothing_is_kept(endpoint: Endpoint, deployed: Deploy) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sluice.errors import DeploymentFailed, GatewayFailed, PortInUse
 from sluice.plan.servers import ServerKind
@@ -121,6 +121,19 @@ def follows(target: LocalTarget, state: EndpointState) -> bool:
         and live.routing == state.routing
         and written_version(where, Xds.AUTH) == version_of([auth_filter(state.auth)])
     )
+
+
+def ready(target: LocalTarget, endpoint: str) -> Mapping[str, bool]:
+    """Tell of each deployment whether the gateway finds a healthy replica of it; leave out what it does not know.
+
+    A gateway that does not answer knows nothing.
+    """
+    envoy = router(target, endpoint)
+    try:
+        healthy = envoy.admin.healthy()
+    except GatewayFailed:
+        return {}
+    return {name: healthy[cluster] > 0 for name, cluster in envoy.live().deployments.items() if cluster in healthy}
 
 
 def wait_healthy(target: LocalTarget, endpoint: str, backend: Backend) -> None:

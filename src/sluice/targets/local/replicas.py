@@ -30,6 +30,8 @@ from sluice.targets.local.wish import Wish
 # Enough for the chain of tracebacks with which the inference servers report a script that fails.
 LOG_LINES = 40
 POLL_S = 0.05
+# Between two of several passes of a probe; as quick as Envoy asks a replica that is not in yet.
+AGAIN_S = 0.5
 PROCESS_GRACE_S = 30.0
 _ERROR = re.compile(r"\b[A-Z]\w*(Error|Exception|Granted|NotFound)\b: .+")
 _CONTENT = re.compile(r"/contents/([0-9a-f]{64})")
@@ -51,24 +53,29 @@ def start(
 
 
 def wait_ready(target: LocalTarget, wish: Wish, fresh: tuple[Replica, ...], kept: tuple[Replica, ...]) -> None:
-    """Return when all are ready. A fresh one that ends even once has failed; a kept one may be on its way back.
+    """Return when each has passed the readiness probe `success_threshold` times in a row.
+
+    A fresh one that ends even once has failed; a kept one may be on its way back.
 
     Raises:
         DeploymentFailed: a fresh one ended, or one was not ready in the time the readiness probe allows.
         Interrupted: the user stopped the update.
     """
     probe, health = wish.readiness, wish.readiness_path
-    allowed = probe.initial_delay + probe.period * probe.failure_threshold
-    deadline, total = time.monotonic() + allowed, len(fresh) + len(kept)
-    waiting = [*fresh, *kept]
-    while waiting:
+    pace = POLL_S if probe.success_threshold == 1 else min(float(probe.period), AGAIN_S)
+    allowed = probe.initial_delay + probe.period * probe.failure_threshold + pace * (probe.success_threshold - 1)
+    deadline = time.monotonic() + allowed
+    passed = dict.fromkeys((*fresh, *kept), 0)
+    while waiting := [replica for replica, times in passed.items() if times < probe.success_threshold]:
         _refuse_interrupted(target)
         _refuse_ended(target, [replica for replica in waiting if replica in fresh])
-        waiting = [replica for replica in waiting if not ready(replica.port, health, probe.timeout)]
-        if waiting and time.monotonic() > deadline:
-            raise _failure(target, waiting[0], f"was not ready within {allowed} s")
-        target.report(f"{total - len(waiting)} of {total} replicas ready")
-        time.sleep(POLL_S if waiting else 0)
+        for replica in waiting:
+            passed[replica] = passed[replica] + 1 if ready(replica.port, health, probe.timeout) else 0
+        missing = [replica for replica in waiting if passed[replica] < probe.success_threshold]
+        if missing and time.monotonic() > deadline:
+            raise _failure(target, missing[0], f"was not ready within {allowed:g} s")
+        target.report(f"{len(passed) - len(missing)} of {len(passed)} replicas ready")
+        time.sleep(pace if missing else 0)
 
 
 def running(target: LocalTarget, endpoint: str) -> frozenset[str]:

@@ -18,7 +18,7 @@ from sluice.spec.models import Probe
 from sluice.targets.local.envoy.desired import Auth, Backend, Gateway, KeyAuth, TokenAuth
 from sluice.targets.local.files import locked, read_json, write_json
 from sluice.targets.local.paths import StackPaths
-from sluice.traffic.router import Routing
+from sluice.traffic.router import Routing, as_routing
 
 Json = dict[str, Any]
 
@@ -59,7 +59,10 @@ class Starting:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """An endpoint. `starting` are programs not yet in service; `draining` are backends on their way out."""
+    """An endpoint. `starting` are programs not yet in service; `draining` are backends on their way out.
+
+    `walk` is the id of the rollout that is open, empty where none is: while it is, nobody else changes weights.
+    """
 
     name: str
     port: int
@@ -72,6 +75,7 @@ class EndpointState:
     identities: tuple[str, ...] = ()
     starting: tuple[Starting, ...] = ()
     draining: tuple[DeploymentState, ...] = ()
+    walk: str = ""
 
     @property
     def auth(self) -> Auth:
@@ -108,10 +112,13 @@ class EndpointState:
         rest = {other: deployment for other, deployment in self.deployments.items() if other != name}
         weights = {other: weight for other, weight in self.routing.weights.items() if other != name}
         mirror = {other: share for other, share in self.routing.mirror.items() if other != name}
+        cohort = self.routing.cohort
         return replace(
             self,
             deployments=frozen_map(rest),
-            routing=Routing(frozen_map(weights), frozen_map(mirror)),
+            routing=Routing(
+                frozen_map(weights), frozen_map(mirror), cohort if cohort and cohort.deployment != name else None
+            ),
             draining=(*self.draining, leaving) if leaving else self.draining,
         )
 
@@ -161,7 +168,7 @@ class EndpointFile:
 
     def save(self, state: EndpointState) -> EndpointState:
         """Write the state, whole or not at all, and return it."""
-        write_json(self.path, _plain(state))
+        write_json(self.path, plain(state))
         return state
 
 
@@ -183,24 +190,21 @@ def running_contents(paths: StackPaths) -> frozenset[str]:
     return frozenset(digest for deployment in serving for digest in deployment.contents)
 
 
-def _plain(state: EndpointState) -> Json:
-    def tree(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: tree(child) for key, child in value.items()}
-        if isinstance(value, (tuple, list)):
-            return [tree(child) for child in value]
-        if hasattr(value, "__dataclass_fields__"):
-            return {name: tree(getattr(value, name)) for name in value.__dataclass_fields__}
-        return value
-
-    plain: Json = tree(state)
-    return plain
+def plain(value: Any) -> Any:
+    """Return a value of ours as plain JSON: dataclasses and mappings as objects, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(child) for key, child in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(child) for child in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
 
 
 def _endpoint(record: Json) -> EndpointState:
     deployments = {name: _deployment(item) for name, item in record["deployments"].items()}
     fields = record | {
-        "routing": Routing(frozen_map(record["routing"]["weights"]), frozen_map(record["routing"]["mirror"])),
+        "routing": as_routing(record["routing"]),
         "deployments": frozen_map(deployments),
         "identities": tuple(record["identities"]),
         "starting": tuple(Starting(**item) for item in record["starting"]),

@@ -1,28 +1,28 @@
-"""Live weights of an endpoint on this machine."""
+"""Live weights of an endpoint on this machine, and who may change them while a rollout is open."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from sluice.errors import SluiceError
+from sluice.errors import Busy, SluiceError
 from sluice.targets.local import gateways
 from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
-from sluice.traffic.router import Routing
-from sluice.traffic.weights import check_mirror, check_weights
+from sluice.traffic.router import Routing, check_routing
 
 
-def set_routing(target: LocalTarget, endpoint: str, routing: Routing) -> EndpointState:
-    """Set weights and mirror traffic; return when every new request follows them.
+def set_routing(target: LocalTarget, endpoint: str, routing: Routing, walk: str = "") -> EndpointState:
+    """Set weights, mirror traffic and cohort; return when every new request follows them.
 
-    Raises TrafficRefused for weights that can't be, GatewayFailed when Envoy does not take them; then the
-    old weights are live.
+    `walk` is the rollout on whose behalf they are set. Raises Busy unless it is the one that is open: nobody changes
+    weights under a rollout, and one that has ended changes none any more. Raises TrafficRefused for weights that
+    can't be, GatewayFailed when Envoy does not take them; then the old weights are live.
     """
     file = target.endpoint(endpoint)
     with file.lock():
         state = file.must_load()
-        check_weights(routing.weights, state.deployments, endpoint)
-        check_mirror(routing.mirror, routing.weights, state.deployments, endpoint)
+        _refuse_unless_open(state, walk)
+        check_routing(routing, state.deployments, endpoint)
         # Written down first: a kill in between leaves the old weights live and the new ones to be applied.
         changed = file.save(replace(state, routing=routing))
         try:
@@ -33,11 +33,54 @@ def set_routing(target: LocalTarget, endpoint: str, routing: Routing) -> Endpoin
         return changed
 
 
+def open_walk(target: LocalTarget, endpoint: str, walk: str) -> None:
+    """Let nobody but this rollout change weights; doing it twice changes nothing. Raises Busy while another is open."""
+    file = target.endpoint(endpoint)
+    with file.lock():
+        state = file.must_load()
+        if state.walk and state.walk != walk:
+            raise _busy(state)
+        file.save(replace(state, walk=walk))
+
+
+def close_walk(target: LocalTarget, endpoint: str, walk: str) -> None:
+    """Let others change weights again. One that is not open, or an endpoint that is gone, is no error."""
+    file = target.endpoint(endpoint)
+    with file.lock():
+        state = file.load()
+        if state is not None and state.walk == walk:
+            file.save(replace(state, walk=""))
+
+
 def close(target: LocalTarget, endpoint: str) -> None:
-    """Take all weights away; an endpoint that is gone has none."""
+    """Take all weights away, and end a rollout that is open; an endpoint that is gone has none.
+
+    For an endpoint that is being taken down: what is left of the rollout can't set weights any more.
+    """
     file = target.endpoint(endpoint)
     with file.lock():
         state = file.load()
         if state is not None:
-            state = file.save(replace(state, routing=Routing()))
+            state = file.save(replace(state, routing=Routing(), walk=""))
             gateways.apply(target, state)
+
+
+def _refuse_unless_open(state: EndpointState, walk: str) -> None:
+    if state.walk == walk:
+        return
+    if state.walk:
+        raise _busy(state)
+    raise Busy(
+        f"rollout {walk} of endpoint {state.name} has ended: it changes no weights any more",
+        remedy=f"See what came of it: sluice rollout history --endpoint {state.name}",
+    )
+
+
+def _busy(state: EndpointState) -> Busy:
+    return Busy(
+        f"endpoint {state.name} has an open rollout ({state.walk}), which alone changes its weights",
+        remedy=(
+            f"See it: sluice rollout status --endpoint {state.name}."
+            f" Give it up: sluice rollout abort --endpoint {state.name}"
+        ),
+    )

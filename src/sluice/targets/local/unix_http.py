@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """A connection to the server behind a unix socket."""
+    """A connection to the server behind a unix socket; without `timeout_s` it waits for as long as there is one."""
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
 

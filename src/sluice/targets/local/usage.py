@@ -49,6 +49,15 @@ def refuse_used_identity(paths: StackPaths, name: str) -> None:
     _refuse(f"identity {name}", (f"endpoint {e.name}" for e in endpoints_of(paths) if name in e.identities))
 
 
+def refuse_walked(state: EndpointState, name: str) -> None:
+    """Raise StillUsed while the endpoint has an open rollout: it may need each of its deployments to go back."""
+    if state.walk:
+        raise StillUsed(
+            f"deployment {name} is part of an open rollout of endpoint {state.name}; it stays until that has ended",
+            remedy=f"See it: sluice rollout status --endpoint {state.name}",
+        )
+
+
 def refuse_named_in_traffic(state: EndpointState, name: str) -> None:
     """Raise StillUsed while the endpoint's traffic names the deployment, even with weight 0."""
     if name in state.routing.weights or name in state.routing.mirror:

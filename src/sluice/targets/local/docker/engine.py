@@ -38,11 +38,12 @@ class Container:
 
 @dataclass(frozen=True)
 class Machine:
-    """What Docker has to give: its size, whether it runs as a user, whether it has a bridge network."""
+    """What Docker has to give: its size, whether it runs as a user, whether it has a bridge network; its version."""
 
     size: Limits
     rootless: bool
     bridge: bool
+    version: str = ""
 
 
 class Engine(Protocol):

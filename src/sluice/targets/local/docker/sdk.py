@@ -45,7 +45,8 @@ class DockerEngine:
         with _translated():
             info = self._api.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
-        return Machine(Limits(int(info["NCPU"]), int(info["MemTotal"])), rootless, self._has_bridge())
+        size = Limits(int(info["NCPU"]), int(info["MemTotal"]))
+        return Machine(size, rootless, self._has_bridge(), str(info.get("ServerVersion", "")))
 
     def _has_bridge(self) -> bool:
         with _translated():

@@ -112,6 +112,11 @@ class Admin:
         stats = self.stats(f"^{re.escape(prefix)}(healthy|total)$")
         return Members(int(stats.get(f"{prefix}healthy", 0)), int(stats.get(f"{prefix}total", 0)))
 
+    def healthy(self) -> Mapping[str, int]:
+        """Return how many replicas of each cluster are healthy, in one question."""
+        stats = self.stats(r"^cluster\..*\.membership_healthy$")
+        return {name[len("cluster.") : -len(".membership_healthy")]: int(value) for name, value in stats.items()}
+
     def in_flight(self, cluster: str) -> int:
         """Return how many requests a cluster executes or queues."""
         return self._sum(re.escape(cluster), "upstream_rq_(active|pending_active)")
@@ -137,8 +142,11 @@ class Admin:
         self._ask("POST", "/reopen_logs")
 
     def stats(self, pattern: str) -> Mapping[str, str]:
-        """Return the statistics whose names match a regular expression."""
-        status, text = self._ask("GET", f"/stats?filter={quote(pattern, safe='')}")
+        """Return the statistics whose names match a regular expression.
+
+        A histogram is told as `B<bound>(<new>,<all at or below the bound>)`, for each bound.
+        """
+        status, text = self._ask("GET", f"/stats?histogram_buckets=cumulative&filter={quote(pattern, safe='')}")
         if status != 200:
             raise GatewayFailed(f"the gateway's statistics: HTTP {status}", details=text[:500])
         pairs = (line.partition(": ") for line in text.splitlines())

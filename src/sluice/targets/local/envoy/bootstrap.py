@@ -7,13 +7,25 @@ from pathlib import Path
 
 from sluice.errors import GatewayFailed
 from sluice.targets.local.envoy.clusters import Json
+from sluice.targets.local.envoy.cohorts import LARGEST_PATTERN
 from sluice.targets.local.envoy.door import watched
 
 FLUSH_MS = 200
 """How often Envoy writes its logs to their files."""
 _LONGEST_SOCKET = 107
 _MOST_CONNECTIONS = 20_000
-_LATENCY_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 180_000, 300_000]
+_DECADE = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # two digits: Envoy's histograms are exact there
+LATENCY_MS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    *(10**power * ms for power in range(5) for ms in _DECADE if 10**power * ms <= 300_000),
+)
+"""The bounds of Envoy's histograms of clusters."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,10 @@ def bootstrap(endpoint: str, paths: GatewayPaths) -> Json:
         "node": {"id": endpoint, "cluster": endpoint},
         "admin": {"address": {"pipe": {"path": socket, "mode": 0o600}}},
         "overload_manager": {"resource_monitors": [_most_connections()]},
-        "stats_config": {"histogram_bucket_settings": [{"match": {"prefix": "cluster."}, "buckets": _LATENCY_MS}]},
+        "stats_config": {"histogram_bucket_settings": [{"match": {"prefix": "cluster."}, "buckets": [*LATENCY_MS]}]},
+        "layered_runtime": {
+            "layers": [{"name": "sluice", "static_layer": {"re2.max_program_size.error_level": LARGEST_PATTERN}}]
+        },
         "dynamic_resources": {
             "cds_config": watched("cds", str(paths.xds)),
             "lds_config": watched("lds", str(paths.xds)),
@@ -81,6 +96,8 @@ def envoy_command(envoy_path: str, paths: GatewayPaths) -> list[str]:
         *(envoy_path, "-c", str(paths.bootstrap)),
         *("--disable-hot-restart", "--concurrency", "1"),
         *("--log-level", "warning", "--log-path", str(paths.log)),
+        # It warns of what it is asked for, at each start: to be tapped through a socket.
+        *("--component-log-level", "tap:error"),
         *("--file-flush-interval-msec", str(FLUSH_MS)),
         *("--drain-time-s", "5"),
     ]

@@ -15,6 +15,12 @@ _FILTERS = f"{_TYPES}.extensions.filters.http"
 AUTH = "auth"
 """The name of the one filter that is discovered: it changes while connections live on."""
 
+TAP = "record"
+"""The name of the filter through which requests are recorded."""
+
+TOKENS_HEADER = "x-sluice-tokens"
+"""The header in which a server may say how many tokens an answer cost. Callers see it too."""
+
 _SCHEMES = ("Bearer", "bearer")
 
 
@@ -68,7 +74,7 @@ def _connection_manager(xds: str, access_log: str) -> Json:
         "rds": {"route_config_name": ROUTES, "config_source": watched("rds", xds)},
         "local_reply_config": {"mappers": _local_replies()},
         "access_log": [_access_log(access_log)],
-        "http_filters": [_auth_discovery(xds), _router()],
+        "http_filters": [_auth_discovery(xds), _tap(), _router()],
     }
 
 
@@ -77,6 +83,12 @@ def _auth_discovery(xds: str) -> Json:
     types = [f"{_FILTERS}.rbac.v3.RBAC", f"{_FILTERS}.jwt_authn.v3.JwtAuthentication"]
     types = [one.removeprefix("type.googleapis.com/") for one in types]
     return {"name": AUTH, "config_discovery": {"config_source": watched("auth", xds), "type_urls": types}}
+
+
+def _tap() -> Json:
+    """Show requests and answers to whoever asks for them at the admin socket; until then nothing is looked at."""
+    kind = f"{_FILTERS}.tap.v3.Tap"
+    return {"name": TAP, "typed_config": {"@type": kind, "common_config": {"admin_config": {"config_id": TAP}}}}
 
 
 def _router() -> Json:
@@ -164,6 +176,8 @@ def _reason(text: str) -> list[Json]:
 
 _CHALLENGE = [_header("www-authenticate", "Bearer")]
 
+# `upstream_ms` is until the answer's first byte; `served_us` from the request's last byte to the answer's last, as the
+# gateway saw them: neither a slow caller's upload nor his download is in it.
 _LOG_FIELDS: dict[str, Any] = {
     "time": "%START_TIME%",
     "request_id": "%REQ(X-REQUEST-ID)%",
@@ -177,6 +191,8 @@ _LOG_FIELDS: dict[str, Any] = {
     "replica": "%UPSTREAM_HOST%",
     "ms": "%DURATION%",
     "upstream_ms": "%RESPONSE_DURATION%",
+    "served_us": "%COMMON_DURATION(DS_RX_END:US_RX_END:us)%",
+    "tokens": f"%RESP({TOKENS_HEADER})%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "bytes_in": "%BYTES_RECEIVED%",
     "bytes_out": "%BYTES_SENT%",

@@ -18,8 +18,7 @@ from sluice.targets.local.envoy.desired import Auth, Backend
 from sluice.targets.local.envoy.door import auth_filter
 from sluice.targets.local.envoy.files import Live, Xds, read_live, read_resources, write_resources
 from sluice.targets.local.envoy.routes import route_configuration
-from sluice.traffic.router import Routing
-from sluice.traffic.weights import check_mirror, check_weights
+from sluice.traffic.router import Routing, check_routing
 
 _POLL_S = 0.05
 
@@ -78,8 +77,7 @@ class EnvoyRouter:
         Deployments that are left out can't be reached any more. Raises TrafficRefused, GatewayFailed.
         """
         name = endpoint or self.live().endpoint
-        check_weights(routing.weights, deployments, name)
-        check_mirror(routing.mirror, routing.weights, deployments, name)
+        check_routing(routing, deployments, name)
         self._put(Xds.ROUTES, [route_configuration(name, deployments, routing)])
 
     def drain(self, names: Collection[str], deadline_s: float) -> bool:

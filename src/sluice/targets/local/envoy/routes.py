@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 
 from sluice.errors import TrafficRefused, Unsupported
 from sluice.targets.local.envoy.clusters import METADATA, Json, cluster_name
+from sluice.targets.local.envoy.cohorts import Told, inside, outside
 from sluice.targets.local.envoy.desired import Backend
-from sluice.traffic.router import Routing
+from sluice.traffic.router import DEPLOYMENT_HEADER, Cohort, Routing, as_routing, plain_routing
 
 _TYPES = "type.googleapis.com/envoy"
 ROUTES = "endpoint"
 """The name of the one route configuration, and of the listener's statistics."""
-DEPLOYMENT_HEADER = "azureml-model-deployment"
 _DOOR_PATH = "/score"
 _STALLED_S = 60.0
 
@@ -39,7 +39,11 @@ def route_configuration(endpoint: str, deployments: Mapping[str, Backend], routi
                 "name": ROUTES,
                 "domains": ["*"],
                 "request_headers_to_remove": ["authorization"],
-                "routes": [*_named_routes(endpoint, deployments), *_live_routes(endpoint, deployments, routing)],
+                "routes": [
+                    *_named_routes(endpoint, deployments),
+                    *_cohort_routes(deployments, routing.cohort),
+                    *_live_routes(endpoint, deployments, routing),
+                ],
             }
         ],
     }
@@ -48,15 +52,15 @@ def route_configuration(endpoint: str, deployments: Mapping[str, Backend], routi
 def remembered(configuration: Json) -> tuple[str, Mapping[str, str], Routing]:
     """Read back the endpoint, the cluster of each deployment, and the routing."""
     told = configuration["metadata"]["filter_metadata"][METADATA]
-    return told["endpoint"], told["clusters"], Routing(told["weights"], told["mirror"])
+    return told["endpoint"], told["clusters"], as_routing(told)
 
 
 def _remembered(endpoint: str, deployments: Mapping[str, Backend], routing: Routing) -> Json:
     return {
         "endpoint": endpoint,
         "clusters": {name: cluster_name(backend) for name, backend in deployments.items()},
+        **plain_routing(routing),
         "weights": {**dict.fromkeys(deployments, 0), **routing.weights},
-        "mirror": dict(routing.mirror),
     }
 
 
@@ -67,6 +71,12 @@ def _check_backed(endpoint: str, deployments: Mapping[str, Backend], routing: Ro
                 f"endpoint {endpoint}: {name} has no replicas to take {weight} % of the traffic",
                 remedy=f"Deploy {name} first, or give its share to another deployment.",
             )
+    if routing.cohort and routing.cohort.deployment not in deployments:
+        name = routing.cohort.deployment
+        raise TrafficRefused(
+            f"endpoint {endpoint}: {name} has no replicas to take the requests of its cohort",
+            remedy=f"Deploy {name} first.",
+        )
 
 
 def _check_paths(endpoint: str, deployments: Mapping[str, Backend], routing: Routing) -> None:
@@ -85,7 +95,7 @@ def _named_routes(endpoint: str, deployments: Mapping[str, Backend]) -> Iterator
     """Routes of requests that name their deployment, whatever its weight."""
     for name, backend in deployments.items():
         match = {"headers": [{"name": DEPLOYMENT_HEADER, "string_match": {"exact": name}}]}
-        yield from _to(backend, match, "named", {})
+        yield from _to(backend, Told(match, []), "named", {})
     known = ", ".join(deployments) or "none"
     yield {
         "name": "unknown",
@@ -98,15 +108,27 @@ def _named_routes(endpoint: str, deployments: Mapping[str, Backend]) -> Iterator
     }
 
 
+def _cohort_routes(deployments: Mapping[str, Backend], cohort: Cohort | None) -> Iterator[Json]:
+    if cohort is not None:
+        for told in inside(cohort):
+            yield from _to(deployments[cohort.deployment], told, "cohort", {})
+
+
 def _live_routes(endpoint: str, deployments: Mapping[str, Backend], routing: Routing) -> Iterator[Json]:
+    if not any(routing.weights.values()):
+        yield {"name": "closed", "match": {"prefix": "/"}, **_closed(endpoint, deployments)}
+        return
+    for callers in outside(routing.cohort):
+        yield from _weighted_routes(deployments, routing, callers)
+
+
+def _weighted_routes(deployments: Mapping[str, Backend], routing: Routing, callers: Told) -> Iterator[Json]:
     reached = 0
     for name, weight in routing.weights.items():
-        if weight == 0:
-            continue
-        reached += weight
-        yield from _to(deployments[name], _fraction(reached), "live", _mirror(deployments, routing))
-    if reached == 0:
-        yield {"name": "closed", "match": {"prefix": "/"}, **_closed(endpoint, deployments)}
+        if weight:
+            reached += weight
+            told = Told({**callers.match, **_fraction(reached)}, callers.headers)
+            yield from _to(deployments[name], told, "live", _mirror(deployments, routing))
 
 
 def _fraction(percent: int) -> Json:
@@ -115,17 +137,18 @@ def _fraction(percent: int) -> Json:
     return {"runtime_fraction": {"default_value": {"numerator": percent, "denominator": "HUNDRED"}}}
 
 
-def _to(backend: Backend, match: Json, kind: str, mirror: Json) -> Iterator[Json]:
+def _to(backend: Backend, told: Told, kind: str, mirror: Json) -> Iterator[Json]:
     if backend.score_path != _DOOR_PATH:
-        yield _route(backend, {**match, "path": _DOOR_PATH}, kind, {"prefix_rewrite": backend.score_path, **mirror})
-    yield _route(backend, {**match, "prefix": "/"}, kind, mirror)
+        scored = Told({**told.match, "path": _DOOR_PATH}, told.headers)
+        yield _route(backend, scored, kind, {"prefix_rewrite": backend.score_path, **mirror})
+    yield _route(backend, Told({**told.match, "prefix": "/"}, told.headers), kind, mirror)
 
 
-def _route(backend: Backend, match: Json, kind: str, more: Json) -> Json:
+def _route(backend: Backend, told: Told, kind: str, more: Json) -> Json:
     timeout_s = backend.timeout_ms / 1000
     return {
         "name": f"{kind}.{backend.deployment}",
-        "match": match,
+        "match": told.match,
         "metadata": {"filter_metadata": {METADATA: {"deployment": backend.deployment, "kind": kind}}},
         "route": {
             "cluster": cluster_name(backend),
@@ -134,7 +157,7 @@ def _route(backend: Backend, match: Json, kind: str, more: Json) -> Json:
             "retry_policy": _retries(),
             **more,
         },
-        "response_headers_to_add": [_header(DEPLOYMENT_HEADER, backend.deployment)],
+        "response_headers_to_add": [_header(DEPLOYMENT_HEADER, backend.deployment), *told.headers],
     }
 
 

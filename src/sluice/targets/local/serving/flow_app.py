@@ -31,6 +31,9 @@ WORKER_CLASSES = {"flask": "gthread", "fastapi": "uvicorn_worker.UvicornWorker"}
 # No usage data, no trace daemon on a fixed port.
 PF_SETTINGS = "telemetry:\n  enabled: false\ntrace:\n  destination: none\n"
 
+# The gateway writes what it says into its access log, where a rollout's tokens are read; callers see it too.
+TOKENS_HEADER = "x-sluice-tokens"
+
 WORKSPACE_REFERENCE = re.compile(r"\$\{\{\s*azureml://connections/(?P<name>[^}\s]+)\s*\}\}")
 
 # The `type` of a connection file, in prompt flow's words and in the workspace's, without case and underscores.
@@ -120,7 +123,76 @@ def flow_application(engine: str) -> Any:
     # create_app(connection_provider=callable) asks its connections for a method that prompt flow 1.18 no longer
     # gives them; the process-wide provider is the door that DAG flows, flex flows and prompty files all use.
     ConnectionProvider._instance = GrantedConnections(granted_connections(os.environ), os.environ)  # noqa: SLF001
-    return create_app(engine=engine)
+    return with_tokens(create_app(engine=engine), engine)
+
+
+def with_tokens(app: Any, engine: str) -> Any:
+    """Make the application tell in a header of each answer how many tokens of language models it cost.
+
+    Prompt flow counts them where it traces calls of models: with PF_DISABLE_TRACING set to `false` (it is `true`
+    unless set). A version too old to hand a request's run to its own monitor tells nothing.
+    """
+    if not traces_calls() or not hasattr(app, "get_context_data_provider"):
+        return app
+    request = app.get_context_data_provider()
+    if engine == "fastapi":
+        from starlette.middleware import Middleware  # type: ignore[import-not-found]  # it is the environment's
+
+        # Innermost, where prompt flow's own middleware has set what it knows of the request.
+        app.user_middleware.append(Middleware(TokensMiddleware, request=request))
+    else:
+        app.after_request(lambda response: flask_with_tokens(response, request))
+    return app
+
+
+def traces_calls() -> bool:
+    """Tell whether prompt flow traces calls of language models; older versions always do."""
+    try:
+        from promptflow.tracing._utils import is_tracing_disabled  # type: ignore[import-not-found]
+    except ImportError:
+        return True
+    return not is_tracing_disabled()
+
+
+def tokens_of(request: Any) -> int | None:
+    """Return what the run behind the current answer cost, by prompt flow's own count.
+
+    None where it is not known: no run; a stream, which costs more until its end; and 0, which prompt flow says too
+    where it could not count.
+    """
+    result = request.get_flow_result()
+    if result is None or request.is_response_streaming():
+        return None
+    tokens = (result.run_info.system_metrics or {}).get("total_tokens")
+    return tokens if isinstance(tokens, int) and tokens > 0 else None
+
+
+def flask_with_tokens(response: Any, request: Any) -> Any:
+    """Add the header to an answer of flask."""
+    tokens = tokens_of(request)
+    if tokens is not None:
+        response.headers[TOKENS_HEADER] = str(tokens)
+    return response
+
+
+class TokensMiddleware:
+    """Adds the header to answers of an ASGI application."""
+
+    def __init__(self, app: Any, request: Any) -> None:
+        self._app = app
+        self._request = request
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request."""
+
+        async def send_with_tokens(message: Any) -> None:
+            if message["type"] == "http.response.start" and scope.get("path") == "/score":
+                tokens = tokens_of(self._request)
+                if tokens is not None:
+                    message["headers"] = [*message["headers"], (TOKENS_HEADER.encode(), str(tokens).encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_tokens)
 
 
 def prepare(folder: Path) -> None:
