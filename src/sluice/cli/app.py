@@ -18,6 +18,8 @@ from sluice.cli import (
     model,
     preview,
     quick_verbs,
+    rollback,
+    rollout,
     shell_env,
     status,
     token,
@@ -49,9 +51,9 @@ def options(
         raise typer.Exit
 
 
-for module in (init, quick_verbs, preview, up, down, status, invoke, logs, token, doctor, shell_env):
+for module in (init, quick_verbs, preview, up, down, rollback, status, invoke, logs, token, doctor, shell_env):
     module.register(app)
-for group in (traffic, keys, model, environment):
+for group in (traffic, rollout, keys, model, environment):
     group.register(app)
 
 

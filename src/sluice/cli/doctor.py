@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluice.cli.common import Json
+from sluice.errors import SluiceError, UsageError
 from sluice.report import note, say
 
 
@@ -39,6 +41,32 @@ def doctor(
         from sluice.engine.images import install_for_images
 
         install_for_images(note)
-    parts = inspect()
+    parts = inspect(needed=_needed_here())
     say(doctor_json(parts) if as_json else doctor_text(parts))
     return 1 if any(part.state in ("missing", "broken") for part in parts) else 0
+
+
+def _needed_here() -> tuple[str, ...]:
+    """Return the optional parts that a stack of the project here can't do without."""
+    from sluice.engine.doctor import DOCKER
+    from sluice.project import find_project, stack_names
+
+    try:
+        root = find_project(Path.cwd())
+    except UsageError:
+        return ()
+    return (DOCKER,) if any(_runs_containers(root, stack) for stack in stack_names(root)) else ()
+
+
+def _runs_containers(root: Path, stack: str) -> bool:
+    """Tell whether a deployment of a stack is a container; what can't be read is for `sluice validate` to say."""
+    from sluice.plan.runtimes import Runtime, runtime_of
+    from sluice.spec.load import load_specs
+    from sluice.spec.settings import load_settings
+
+    try:
+        settings = load_settings(root, stack)
+        deployments = load_specs(root, settings.specs, stack).deployments
+        return any(runtime_of(one, Runtime(settings.runtime)) is Runtime.DOCKER for one in deployments)
+    except (SluiceError, ValueError):
+        return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, chosen_endpoint, local_target
+from sluice.errors import StorageFailed
 from sluice.report import say, say_json, table
 
 if TYPE_CHECKING:
@@ -51,7 +52,21 @@ def describe(target: LocalTarget, state: EndpointState) -> dict[str, Any]:
         "mirror_traffic": dict(state.routing.mirror),
         "gateway": {**_program(gateway), "incidents": _incidents(target, state)},
         "deployments": [_deployment(target, state, name, programs) for name in sorted(state.deployments)],
+        "rollout": _rollout(target, state),
     }
+
+
+def _rollout(target: LocalTarget, state: EndpointState) -> dict[str, Any] | None:
+    """Return where the rollout stands that is open or was last, in short; `line` is for people."""
+    if not target.paths.rollout(state.name).is_dir():
+        return None
+    from sluice.cli.rollout_watch import brief, follower_of
+
+    try:
+        shown = follower_of(target, DEFAULT_STACK, state.name, several=False).look()
+    except StorageFailed as error:
+        return {"phase": "unreadable", "open": True, "says": error.message, "line": error.message}
+    return brief(shown) if shown else None
 
 
 def _incidents(target: LocalTarget, state: EndpointState) -> list[dict[str, Any]]:
@@ -107,6 +122,8 @@ def _show(endpoint: dict[str, Any]) -> None:
     say(f"{endpoint['name']}  {endpoint['url']}  auth {endpoint['auth_mode']}  gateway {gateway['state']}")
     for one in gateway["incidents"][-3:]:
         say("  " + incident(one))
+    if (rollout := endpoint["rollout"]) and rollout["line"]:
+        say(f"  rollout {rollout['line']}")
     rows = [_row(endpoint, one) for one in endpoint["deployments"]]
     head = ("deployment", "weight", "mirror", "state", "model", "runtime", "replicas", "restarts")
     say(table(head, rows) if rows else "  no deployments")

@@ -26,7 +26,8 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 ABOUT = """Check specifications and say, for each finding, file, line, column and remedy.
 
-Without files: all of the stack, and each file against the others. With files: each by itself, in any folder.
+Without files: all of the stack, and each file against the others. With files: each by itself, in any folder;
+so is every specification in a folder that is named.
 
 Examples:
   sluice validate
@@ -112,6 +113,8 @@ def _refuse(call: Call) -> None:
         raise UsageError(f"{given[0]} is about files that are named", remedy="Name the file it is about.")
     if call.quota and call.files and not call.affected:
         raise UsageError("--quota is about a whole stack", remedy="Leave the files out.")
+    if call.as_json and call.format_ not in {"text", "json"}:
+        raise UsageError(f"--json and --format {call.format_} exclude each other", remedy="Leave one of them out.")
     if "-" in call.files and len(call.files) > 1:
         raise UsageError("standard input (`-`) is validated alone", remedy="Leave the other files out.")
     if call.stdin_filename and "-" not in call.files:
@@ -141,8 +144,18 @@ def _reading(call: Call) -> Reading:
     return Reading(Kind(call.kind) if call.kind else None, flags, call.allow_placeholders)
 
 
-def _sources(call: Call) -> Iterator[Source]:
-    """Yield what is to be read; of a folder, the specifications in it."""
+def _sources(call: Call) -> Iterable[Source]:
+    """Return what is to be read; of a folder, the specifications in it. A file is read once, by its first name."""
+    found: dict[str, Source] = {}
+    for source in _named(call):
+        key = os.path.realpath(source.path)
+        first = found.setdefault(key, source)
+        if not source.in_folder:
+            found[key] = first._replace(in_folder=False)
+    return found.values()
+
+
+def _named(call: Call) -> Iterator[Source]:
     from sluice.spec.files import Source, yaml_files
     from sluice.spec.reading import MAX_BYTES
 

@@ -80,6 +80,8 @@ def _of_stack(root: Path, call: Call) -> tuple[FileResult, ...]:
     if settings.target == "local" and not any(one.severity == "error" for one in found):
         found = (*found, *_of_plan(specs, settings))
     found = (*found, *_of_locks(specs, settings))
+    if settings.target == "azure":
+        found = (*found, *_of_bases(specs))
     return project_results(specs, found, allow_placeholders=call.allow_placeholders)
 
 
@@ -108,13 +110,20 @@ def _of_plan(specs: SpecSet, settings: StackSettings) -> Iterator[Diagnostic]:
         yield error_at(error.at or at, error.message, error.remedy, error.code)
 
 
+def _of_bases(specs: SpecSet) -> Iterator[Diagnostic]:
+    """Yield which base images Azure can't pull, or can't serve a flow from."""
+    from sluice.images.stack_bases import base_findings
+
+    return base_findings(specs)
+
+
 def _of_locks(specs: SpecSet, settings: StackSettings) -> Iterator[Diagnostic]:
     """Yield where packages and their locks have drifted apart."""
-    from sluice.images.requests import stack_lock_findings
+    from sluice.images.requests import asked_locks, stack_lock_findings
     from sluice.spec.findings import error_at
     from sluice.targets.local.serving.images import server_packages
 
     try:
-        yield from stack_lock_findings(specs, server_packages)
+        yield from stack_lock_findings(asked_locks(specs, server_packages), specs.root)
     except SluiceError as error:
         yield error_at(error.at or settings.at, error.message, error.remedy, error.code)

@@ -29,7 +29,7 @@ def give(target: LocalTarget, endpoint: str, command: Command, who: str, wait_s:
     _must_be_open(folder, endpoint)
     order = folder.order(command, who)
     deadline = time.monotonic() + wait_s
-    while (walk := folder.read()) is None or not _carried_out(walk, order):
+    while folder.pending(order) or _returning(folder):
         if time.monotonic() > deadline:
             raise Busy(
                 f"endpoint {endpoint}: nobody carried out {command} within {wait_s:g} s; it will be, once its"
@@ -39,7 +39,7 @@ def give(target: LocalTarget, endpoint: str, command: Command, who: str, wait_s:
         if not folder.alive():
             _step_in(target, folder, order, deadline)
         time.sleep(_POLL_S)
-    return walk
+    return _must_be_open(folder, endpoint, anyway=True)
 
 
 def retry(target: LocalTarget, endpoint: str) -> Ended:
@@ -82,12 +82,20 @@ def is_open(folder: RolloutFolder) -> bool:
     return walk is not None and all(one.id != walk.started.id for one in folder.history())
 
 
-def _must_be_open(folder: RolloutFolder, endpoint: str) -> None:
-    if not is_open(folder):
+def _returning(folder: RolloutFolder) -> bool:
+    state = folder.shown()
+    return state is not None and state.phase is Phase.RETURNING
+
+
+def _must_be_open(folder: RolloutFolder, endpoint: str, *, anyway: bool = False) -> Open:
+    """Return the walk that is open, or (`anyway`) was a moment ago. Raises NotFound."""
+    walk = folder.read()
+    if walk is None or not (anyway or is_open(folder)):
         raise NotFound(
             f"endpoint {endpoint} has no open rollout",
             remedy=f"See the last ones: sluice rollout history -e {endpoint}",
         )
+    return walk
 
 
 def _carried_out(walk: Open, order: Order) -> bool:

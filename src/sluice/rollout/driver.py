@@ -10,21 +10,26 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sluice.errors import SluiceError
+from sluice.rollout.documents import plain
 from sluice.rollout.files import Ended, Event, Open, RolloutFolder, after, record_line, snapshot
-from sluice.rollout.machine import Record, step
+from sluice.rollout.machine import Record, step, wanted
 from sluice.rollout.models import ENDED, WORK, Action, ActionKind, Order, Phase, Readings, State, Step
 from sluice.rollout.notify import Notice, Teller
 from sluice.rollout.workers import Workers
 from sluice.rollout.world import Measured, Meter, Scene, Tallied, World
 from sluice.spec.rollout import Rollout, StepKind
 from sluice.traffic.router import Routing
+from sluice.traffic.weights import Weights
 
 ORDERS_EVERY_S = 0.1
 READINGS_EVERY_S = 1.0
+# The gateway writes its access log some time after the answer (FLUSH_MS of its bootstrap).
+LOGGED_S = 0.5
 # A record at least so often while nothing happens: a walk that is read again has lost no more time than this.
 RECORD_EVERY_S = 5.0
 
@@ -107,6 +112,7 @@ class _Driver:
         parts.workers.stop()
         if all(one.id != walk.started.id for one in parts.folder.history()):
             parts.world.settle(_left(walk.state), parts.rollout.drain_s)
+            parts.wait(LOGGED_S)
             measured = parts.meter.read(None)
             self._counted(measured)
             parts.folder.remember(_ended(self.walk, parts.clock()))
@@ -173,7 +179,8 @@ class _Driver:
         work = parts.rollout.steps[source].work if source is not None else None
         if work is not None:
             folder = parts.folder.work / f"{self.walk.started.id}-{index}-{attempt}"
-            parts.workers.start(index, attempt, work, lambda stop: _scene(parts.world, folder, stop))
+            told = f"{index + 1} of {len(self.walk.state.walk.steps)}", _weights(self.walk.state)
+            parts.workers.start(index, attempt, work, lambda stop: _scene(parts.world, folder, stop, *told))
 
     def _tell(self, identifier: str, action: Action) -> None:
         state = self.walk.state
@@ -182,8 +189,6 @@ class _Driver:
         self._happened(Event(identifier, state.clock, state.phase, state.step, action.event, _weights(state)))
 
     def _happened(self, event: Event) -> None:
-        from sluice.rollout.documents import plain
-
         line = {"event": plain(event)}
         self.parts.folder.append(line)
         self.walk = after(self.walk, line)
@@ -199,9 +204,9 @@ class _Driver:
             self._happened(Event(identifier, self.parts.clock(), state.phase, state.step, says, _weights(state)))
 
 
-def _scene(world: World, folder: Path, stop: threading.Event) -> Scene:
+def _scene(world: World, folder: Path, stop: threading.Event, step: str, weights: Weights) -> Scene:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return world.scene(folder, stop)
+    return replace(world.scene(folder, stop), step=step, weights=weights)
 
 
 def _works(state: State) -> bool:
@@ -233,9 +238,7 @@ def _sum(one: Mapping[str, Tallied], other: Mapping[str, Tallied]) -> Mapping[st
     return {name: one.get(name, Tallied()) + other.get(name, Tallied()) for name in names}
 
 
-def _weights(state: State) -> Mapping[str, int]:
-    from sluice.rollout.machine import wanted
-
+def _weights(state: State) -> Weights:
     return wanted(state).weights
 
 
@@ -245,8 +248,6 @@ def _left(state: State) -> str:
 
 
 def _notice(event: Event, walk: Open) -> Notice:
-    from datetime import UTC, datetime
-
     state = walk.state
     return Notice(
         id=event.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -267,19 +267,28 @@ def snapshot(walk: Open) -> Json:
     }
 
 
-def _replayed(lines: list[Json], path: Path) -> Open:
+def _replayed(lines: list[Json], path: Path) -> Open | None:
     try:
-        started = structured(lines[0]["begin"], Started)
-        walk = Open(started, started.state, started.position)
-        last_snapshot = max((at for at, line in enumerate(lines) if "state" in line), default=0)
-        for at, line in enumerate(lines):
-            if "event" in line or at >= max(last_snapshot, 1):
-                walk = after(walk, line)
+        return continued(None, lines)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise StorageFailed(
             f"{path}: is damaged, or another version of Sluice wrote it",
             remedy="End it: sluice rollback; or take all away: sluice down --force",
         ) from None
+
+
+def continued(walk: Open | None, lines: Sequence[Json]) -> Open | None:
+    """Return the walk after more lines of its log; without `walk` they are the log from its beginning.
+
+    Before the last snapshot only events count. Raises KeyError and the like for lines that are none of ours.
+    """
+    if walk is None and lines:
+        started = structured(lines[0]["begin"], Started)
+        walk, lines = Open(started, started.state, started.position), lines[1:]
+    last_snapshot = max((at for at, line in enumerate(lines) if "state" in line), default=0)
+    for at, line in enumerate(lines):
+        if walk is not None and ("event" in line or at >= last_snapshot):
+            walk = after(walk, line)
     return walk
 
 

@@ -22,12 +22,16 @@ def fresh_step(before: Mapping[str, Judged]) -> Mapping[str, Judged]:
 
 def forgiven(before: Mapping[str, Judged]) -> Mapping[str, Judged]:
     """Return what is known after a retry: nothing of the new deployment, all of the stable one."""
-    return frozen_map({name: Judged(Bet(one.bet.tolerance, stable=one.bet.stable)) for name, one in before.items()})
+    return frozen_map({name: Judged(_again(one.bet)) for name, one in before.items()})
+
+
+def _again(bet: Bet) -> Bet:
+    return replace(bet, logs=Bet.logs, green=Counts(), silent=Counts())
 
 
 def verdict(metric: Metric, known: Judged | None) -> tuple[Verdict, str]:
     """Return what a metric says, and why in words with numbers."""
-    known = known or Judged()
+    known = known or Judged(_bet(metric))
     if metric.kind is MetricKind.LIMIT:
         return _of_number(metric, known)
     return _of_counts(metric, known)
@@ -45,10 +49,15 @@ def overall(walk: Walk, known: Mapping[str, Judged], step: int) -> tuple[Verdict
 
 
 def _after(metric: Metric, known: Judged | None, readings: Readings) -> Judged:
-    known = known or Judged(Bet(metric.tolerance))
+    known = known or Judged(_bet(metric))
     if metric.kind is MetricKind.LIMIT:
         return _with_number(metric, known, readings)
     return _with_samples(known, readings.samples.get(metric.name, ()))
+
+
+def _bet(metric: Metric) -> Bet:
+    limit = metric.high if metric.kind is MetricKind.OVER_LIMIT else None
+    return Bet(metric.tolerance, metric.expected, limit)
 
 
 def _with_samples(known: Judged, samples: Iterable[Sample]) -> Judged:
@@ -92,13 +101,18 @@ def _limits(metric: Metric) -> str:
 
 def _of_counts(metric: Metric, known: Judged) -> tuple[Verdict, str]:
     green, stable = known.bet.green, known.bet.stable
-    shown = f"{metric.name}: {_rate(green)} against {_rate(stable)} of the stable deployment"
+    beside = f"limit {_percent(metric.high or 0)}" if known.bet.limit is not None else f"stable {_rate(stable)}"
+    shown = f"{metric.name}: {_rate(green)}, {beside}"
     if known.bet.refutes(metric.alpha):
-        return Verdict.FAIL, f"{shown} (chance of a false alarm at most {metric.alpha:.0%})"
+        return Verdict.FAIL, f"{shown}; chance of a false alarm at most {_percent(metric.alpha)}"
     if known.in_step.requests < metric.least_requests:
         return Verdict.INCONCLUSIVE, f"{shown}; {known.in_step.requests} of {metric.least_requests} requests needed"
     return Verdict.PASS, shown
 
 
 def _rate(counts: Counts) -> str:
-    return f"{counts.failures} of {counts.requests} ({counts.rate:.2%})"
+    return f"{_percent(counts.rate)} ({counts.failures} of {counts.requests})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

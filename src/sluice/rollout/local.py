@@ -18,6 +18,7 @@ from sluice.targets.local import deployments, gateways, recording, traffic
 from sluice.targets.local.endpoints import gatekeeper_program, mint_token
 from sluice.targets.local.files import read_json
 from sluice.targets.local.processes.program import Program
+from sluice.targets.local.processes.program import State as ProgramState
 from sluice.targets.local.recordings import Recorded
 from sluice.targets.local.state import EndpointState
 from sluice.targets.local.target import LocalTarget
@@ -41,7 +42,7 @@ def parts_of(target: LocalTarget, walk: Open) -> Parts:
     """Return what drives a walk on this machine."""
     from sluice.rollout.documents import rollout_of
     from sluice.rollout.meters.local import local_meter
-    from sluice.rollout.notify import Teller
+    from sluice.rollout.notify import Delivery, Teller
     from sluice.rollout.works import perform
 
     endpoint = walk.state.walk.endpoint
@@ -53,7 +54,7 @@ def parts_of(target: LocalTarget, walk: Open) -> Parts:
         world=LocalWorld(target, endpoint, walk),
         meter=local_meter(target, rollout, walk.state.walk, dict(walk.position) or None),
         workers=Workers(perform),
-        teller=Teller(folder.root, rollout.notify),
+        teller=Teller(folder.root, rollout.notify, Delivery(root=project_of(target))),
     )
 
 
@@ -127,8 +128,14 @@ def last_words(target: LocalTarget, endpoint: str, deployment: str, lines: int) 
 
 
 def supervise(target: LocalTarget, endpoint: str) -> None:
-    """Have the supervisor keep a gatekeeper alive until the walk has ended. One that runs is left alone."""
+    """Have the supervisor keep a gatekeeper alive until the walk has ended. One that runs is left alone.
+
+    One that has done its work, for the walk before this, is made anew.
+    """
     target.supervisor.ensure()
+    name = gatekeeper_program(endpoint)
+    if any(one.name == name and one.state is ProgramState.COMPLETED for one in target.supervisor.programs()):
+        dismiss(target, endpoint)
     target.supervisor.add(_program(target, endpoint))
 
 

@@ -92,6 +92,13 @@ def shown(weights: Weights) -> str:
     return " ".join(f"{name}={weight}" for name, weight in weights.items() if weight) or "none"
 
 
+def step_words(step: Step) -> str:
+    """Return what a step does, in a few words."""
+    if step.kind in {StepKind.WEIGHT, StepKind.MIRROR}:
+        return f"{step.kind} {step.percent} %"
+    return str(step.kind)
+
+
 def _observed(state: State, readings: Readings, now: float) -> State:
     passed = min(max(now - state.clock, 0.0), MOST_BETWEEN_S)
     at_weights = readings.live is not None and same(readings.live, wanted(state))
@@ -103,7 +110,7 @@ def _observed(state: State, readings: Readings, now: float) -> State:
     return replace(
         state,
         clock=now,
-        elapsed_s=state.elapsed_s + (passed if state.phase is Phase.WALKING else 0.0),
+        elapsed_s=state.elapsed_s + (passed if state.phase in {Phase.WALKING, Phase.HELD} else 0.0),
         in_step_s=state.in_step_s + (passed if at_weights else 0.0),
         judged=judged(state.walk, state.judged, readings),
         work=work,
@@ -124,12 +131,18 @@ def _commanded(state: State, readings: Readings) -> Next | None:
     if order := given.get(Command.ABORT):
         return _back(state, Phase.ABORTED, f"aborted by {_name(order)}")
     if (order := given.get(Command.RETRY)) and state.phase is Phase.HELD:
-        again = replace(state, phase=Phase.WALKING, judged=forgiven(state.judged), in_step_s=0.0, attempt=0, work=None)
-        return _told(replace(again, says=f"tried again by {_name(order)}"))
+        return _again(state, f"tried again by {_name(order)}")
     order = given.get(Command.PROMOTE)
     if order and state.phase in {Phase.PAUSED, Phase.BAKING} and _verdict(state)[0] is not Verdict.FAIL:
-        return _entered(replace(state, phase=Phase.WALKING, says=f"promoted by {_name(order)}"))
+        return _entered(replace(state, phase=Phase.WALKING), f"promoted by {_name(order)}")
     return None
+
+
+def _again(state: State, why: str) -> Next:
+    """Go on from where it was held: what is known of the new deployment is forgotten, its work begins anew."""
+    again = replace(state, phase=Phase.WALKING, judged=forgiven(state.judged), in_step_s=0.0, work=None, says=why)
+    started, actions = _started(again) if _current(again).kind in WORK else (again, ())
+    return started, (*actions, _tell(started))
 
 
 def _name(order: Order) -> str:
@@ -147,7 +160,7 @@ def _failed_over(state: State, readings: Readings) -> Next | None:
     if not (walk.failover and died) or state.step >= final or state.phase is Phase.HELD:
         return None
     why = f"{walk.blue} has no replica that serves; traffic moves to {walk.green}"
-    return _entered(replace(state, step=final - 1, says=why))
+    return _entered(replace(state, step=final - 1), why)
 
 
 def _last_weight(walk: Walk) -> int:
@@ -155,8 +168,8 @@ def _last_weight(walk: Walk) -> int:
 
 
 def _failed(state: State, readings: Readings) -> Next | None:
-    if state.phase is Phase.HELD:
-        return None
+    if state.phase is Phase.HELD and state.work is not Verdict.INCONCLUSIVE:
+        return None  # it has failed already, and was held for that
     found, why = _verdict(state)
     if found is Verdict.FAIL:
         return _stopped(state, why)
@@ -168,7 +181,8 @@ def _failed(state: State, readings: Readings) -> Next | None:
 
 
 def _overdue(state: State, _: Readings) -> Next | None:
-    if state.phase is not Phase.WALKING or state.elapsed_s <= state.walk.deadline_s:
+    undecided = state.phase is Phase.HELD and state.work is Verdict.INCONCLUSIVE
+    if not (state.phase is Phase.WALKING or undecided) or state.elapsed_s <= state.walk.deadline_s:
         return None
     found, why = _verdict(state)
     reason = f"the deadline of {state.walk.deadline_s:g} s is over"
@@ -188,13 +202,19 @@ def _forward(state: State, readings: Readings) -> Next | None:
     current = _current(state)
     if current.kind in WORK and state.work is None:
         return _started(state) if not state.attempt else None
-    if current.kind in WORK and state.work is Verdict.INCONCLUSIVE:
-        return _started(state)
+    if current.kind in WORK and state.work is Verdict.INCONCLUSIVE:  # asked until it passes, it would pass by luck
+        again = "; try again: sluice rollout retry"
+        return _told(replace(state, phase=Phase.HELD, says=f"{state.says or current.kind}{again}"))
     if current.kind is StepKind.PAUSE:
         return _told(replace(state, phase=Phase.PAUSED, says=current.says or "waits until promoted"))
     if current.kind is StepKind.BAKE and state.phase is not Phase.BAKING:
         return _told(replace(state, phase=Phase.BAKING, says=f"bakes for {current.hold_s:g} s"))
-    return _entered(state) if _held(state, current) else None
+    return _entered(state, _passed(state, current)) if _held(state, current) else None
+
+
+def _passed(state: State, current: Step) -> str:
+    """Return what let the step pass."""
+    return state.says if current.kind in WORK else _verdict(state)[1]
 
 
 def _held(state: State, current: Step) -> bool:
@@ -215,10 +235,11 @@ def _started(state: State) -> Next:
     return started, (Action(ActionKind.START, step=state.step, attempt=started.attempt),)
 
 
-def _entered(state: State) -> Next:
-    """Enter the next step, or end the walk after the last."""
+def _entered(state: State, why: str) -> Next:
+    """Enter the next step, or end the walk after the last; `why` is what let it."""
+    before = f"{why}; " if why else ""
     if state.step + 1 == len(state.walk.steps):
-        return _told(replace(state, phase=Phase.DONE, says=f"{shown(state.walk.goal)} is live"))
+        return _told(replace(state, phase=Phase.DONE, says=f"{before}{shown(state.walk.goal)} is live"))
     entered = replace(
         state,
         phase=Phase.WALKING,
@@ -227,6 +248,7 @@ def _entered(state: State) -> Next:
         attempt=0,
         work=None,
         judged=fresh_step(state.judged),
+        says=f"{before}now {step_words(state.walk.steps[state.step + 1])}",
     )
     return entered, (Action(ActionKind.ROUTE, wanted(entered)), _tell(entered))
 
@@ -247,7 +269,7 @@ def _told(state: State) -> Next:
 
 
 def _tell(state: State) -> Action:
-    return Action(ActionKind.TELL, step=state.step, event=f"{state.phase}: {state.says}" if state.says else state.phase)
+    return Action(ActionKind.TELL, step=state.step, event=state.says)
 
 
 def same(live: Routing, wished: Routing) -> bool:

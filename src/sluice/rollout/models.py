@@ -195,7 +195,7 @@ class State:
     Attributes:
         step: index of the step it is in.
         in_step_s: observed time at the step's weights; it does not run while the router shows others.
-        elapsed_s: observed time spent walking; pauses and the bake don't count.
+        elapsed_s: observed time spent walking, or held; pauses and the bake don't count.
         attempt: of the step's work; 0 where none was started.
         returning_to: how a RETURNING walk ends, once the stable weights are seen live.
         says: why it stands where it stands, for people.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from sluice.rollout.metrics import metrics_of
@@ -21,15 +20,16 @@ def needs_walk(live: Weights, goal: Weights) -> bool:
     return gains and sum(live.values()) == 100 and sum(goal.values()) == 100
 
 
-def walk_of(rollout: Rollout, stable: Weights, goal: Weights, version: str) -> Walk:
+def walk_of(rollout: Rollout, stable: Weights, goal: Weights, version: str, *, straight: bool = False) -> Walk:
     """Return the walk from `stable` to `goal`, both 100 in sum; `version` is the hash of what is to go live.
 
-    Where no step gives all of the goal, the last one does, before the bake.
+    Where no step gives all of the goal, the last one does, before the bake. One that goes `straight` there, since the
+    version was seen good before, has only these two.
     """
     names = list(dict.fromkeys([*stable, *goal]))
     green = max(names, key=lambda name: goal.get(name, 0) - stable.get(name, 0))
     blue = min(names, key=lambda name: goal.get(name, 0) - stable.get(name, 0))
-    steps = tuple(_steps(rollout.steps, green))
+    steps = tuple(_straight(rollout) if straight else _steps(rollout.steps, green))
     return Walk(
         endpoint=rollout.endpoint_name,
         goal_hash=version,
@@ -43,12 +43,6 @@ def walk_of(rollout: Rollout, stable: Weights, goal: Weights, version: str) -> W
         failover=rollout.failover,
         deadline_s=rollout.deadline_s,
     )
-
-
-def straight(walk: Walk) -> Walk:
-    """Return the walk of a version that was seen good before: all of the goal at once, then the bake."""
-    bakes = [step for step in walk.steps if step.kind is StepKind.BAKE]
-    return replace(walk, steps=(Step(StepKind.WEIGHT, 100, says="seen good before"), *bakes), metrics=walk.metrics)
 
 
 def version_of(endpoint: str, goal: Weights, revisions: Mapping[str, str], rollout: Mapping[str, Any]) -> str:
@@ -69,12 +63,19 @@ def _steps(written: tuple[RolloutStep, ...], green: str) -> Iterator[Step]:
         yield Step(StepKind.WEIGHT, 100)
 
 
+def _straight(rollout: Rollout) -> Iterator[Step]:
+    yield Step(StepKind.WEIGHT, 100)
+    for source, step in enumerate(rollout.steps):
+        if step.kind is StepKind.BAKE:
+            yield Step(StepKind.BAKE, hold_s=step.hold_s, source=source)
+
+
 def _cohort(rule: HeaderRule | None, green: str) -> Cohort | None:
     return Cohort(green, rule.name, rule.values, rule.cohort_percent) if rule else None
 
 
 def _metrics(rollout: Rollout, steps: tuple[Step, ...]) -> Iterator[Metric]:
-    yield from metrics_of(rollout.metrics)
+    yield from metrics_of(rollout.metrics, (), steps)
     for index, step in enumerate(steps):
         if step.source is not None:
-            yield from metrics_of(rollout.steps[step.source].metrics, (index,))
+            yield from metrics_of(rollout.steps[step.source].metrics, (index,), steps)

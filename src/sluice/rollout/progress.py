@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sluice.rollout.judge import overall
-from sluice.rollout.machine import shown, wanted
-from sluice.rollout.models import ENDED, State, Step
-from sluice.spec.rollout import StepKind
+from sluice.rollout.machine import shown, step_words, wanted
+from sluice.rollout.models import ENDED, State
 
 
 def progress_line(state: State) -> str:
@@ -19,10 +18,3 @@ def progress_line(state: State) -> str:
     _, numbers = overall(state.walk, state.judged, state.step)
     line = f"{', '.join(parts)}: {shown(wanted(state).weights)}"
     return f"{line}; {numbers}" if numbers else line
-
-
-def step_words(step: Step) -> str:
-    """Return what a step does, in a few words."""
-    if step.kind in {StepKind.WEIGHT, StepKind.MIRROR}:
-        return f"{step.kind} {step.percent} %"
-    return str(step.kind)

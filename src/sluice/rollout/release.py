@@ -16,7 +16,7 @@ from sluice.rollout.files import Ended, Open, RolloutFolder, Started
 from sluice.rollout.machine import begin, same
 from sluice.rollout.meters.local import before
 from sluice.rollout.models import ENDED, Command, Phase, State, Walk
-from sluice.rollout.plan_walk import needs_walk, straight, version_of, walk_of
+from sluice.rollout.plan_walk import needs_walk, version_of, walk_of
 from sluice.rollout.progress import progress_line
 from sluice.spec.frozen import frozen_map
 from sluice.spec.rollout import Rollout
@@ -141,8 +141,8 @@ def _begun(target: LocalTarget, folder: RolloutFolder, goal: Goal, version: str,
 
 
 def _walk(folder: RolloutFolder, rollout: Rollout, live: Weights, goal: Goal, version: str) -> Walk:
-    walk = walk_of(rollout, live, goal.routing.weights, version)
-    return straight(walk) if _seen_good(folder, version, rollout.fast_track_s) else walk
+    straight = _seen_good(folder, version, rollout.fast_track_s)
+    return walk_of(rollout, live, goal.routing.weights, version, straight=straight)
 
 
 def _seen_good(folder: RolloutFolder, version: str, within_s: float) -> bool:

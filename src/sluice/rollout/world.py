@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sluice.rollout.models import Sample, Verdict
 from sluice.spec.frozen import frozen_map
 from sluice.traffic.router import Routing
+from sluice.traffic.weights import Weights
 
 Json = dict[str, Any]
 
@@ -78,7 +79,8 @@ class Scene:
 
     `url` is the scoring address; `headers` open its door (secret) and are the same for both deployments: a request
     names its deployment by the header `azureml-model-deployment`. `recorded` gives recorded requests, newest first.
-    `folder` is for reports; `stop` is set when the work is to end at once.
+    `folder` is for reports; `stop` is set when the work is to end at once. `step` ("2 of 5") and `weights` are for
+    those who are asked.
     """
 
     endpoint: str
@@ -90,6 +92,8 @@ class Scene:
     headers: Mapping[str, str] = field(default_factory=frozen_map, repr=False)
     recorded: Iterable[Case] = ()
     stop: Event = field(default_factory=Event, compare=False)
+    step: str = ""
+    weights: Weights = field(default_factory=frozen_map)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ ABOUT_A_PROJECT = [
     ("keys", "regenerate", "primary", "--yes"),
     ("model", "list"),
     ("model", "show", "iris"),
+    ("rollback", "--yes"),
+    ("rollout", "status"),
+    ("rollout", "watch"),
+    ("rollout", "promote", "--yes"),
+    ("rollout", "abort", "--yes"),
+    ("rollout", "retry", "--yes"),
+    ("rollout", "history"),
+    ("rollout", "dry-run"),
     ("environment", "lock"),
     ("environment", "show"),
     ("environment", "diff"),
@@ -50,6 +58,11 @@ ABOUT_AN_ENDPOINT = [
     ("traffic", "reset", "--yes"),
     ("keys", "show"),
     ("keys", "regenerate", "primary", "--yes"),
+    ("rollback", "--yes"),
+    ("rollout", "watch"),
+    ("rollout", "promote", "--yes"),
+    ("rollout", "abort", "--yes"),
+    ("rollout", "retry", "--yes"),
 ]
 spaced = " ".join
 

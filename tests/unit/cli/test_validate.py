@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,8 @@ def test_standard_input_stands_for_a_file(call: Call, endpoint: Path, monkeypatc
         ("--quota", "nonsense"),
         ("--stack", "a/b"),
         ("--strickt",),
+        ("a.yaml", "--json", "--format", "sarif"),
+        ("a.yaml", "--json", "--format", "github"),
     ],
     ids=" ".join,
 )
@@ -165,9 +168,20 @@ def test_calls_that_are_wrong(call: Call, endpoint: Path, arguments: tuple[str, 
 
 
 def test_options_may_stand_between_files(call: Call, endpoint: Path) -> None:
-    said = call("validate", str(endpoint), "--json", str(endpoint))
+    other = endpoint.with_name("other.yaml")
+    other.write_text(ENDPOINT)
+    said = call("validate", str(endpoint), "--json", str(other))
     assert said.status == 0
     assert len(json.loads(said.out)["files"]) == 2
+
+
+def test_a_file_of_several_names_is_checked_once(call: Call, endpoint: Path) -> None:
+    names = (str(endpoint.parent), str(endpoint), f"./{os.path.relpath(endpoint)}", str(endpoint.resolve()))
+    assert call("validate", *names).out == "nothing wrong in 1 file\n"
+    notes = endpoint.with_name("notes.yaml")
+    notes.write_text("shopping: [milk]\n")  # passed over in a folder; named, it has to be a specification
+    assert call("validate", str(endpoint.parent)).status == 0
+    assert call("validate", str(endpoint.parent), str(notes)).status == 1
 
 
 def test_what_depends_on_a_change_is_checked_and_nothing_else(call: Call, endpoint: Path, project: Path) -> None:
@@ -253,3 +267,16 @@ def test_a_name_that_no_disk_takes_hides_nothing_of_other_files(call: Call, endp
     assert said.status == 1
     assert "auth_mode" in said.out
     assert "too long" in said.out
+
+
+@pytest.mark.parametrize(("target", "told"), [("azure", ["endpoints/qa/blue.yaml:4:24"]), ("local", [])])
+def test_on_azure_a_base_image_has_to_be_within_reach(
+    call: Call, endpoint: Path, project: Path, target: str, told: list[str]
+) -> None:
+    settings = project / "stacks" / "dev" / "stack.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"target: {target}\n")
+    (project / "weights").write_text("")
+    (endpoint.parent / "blue.yaml").write_text(BLUE.replace("python:3.11", "registry.lan/serving:1"))
+    found = [line for line in call("validate").out.splitlines() if "error[base-registry]" in line]
+    assert [line.partition(": ")[0] for line in found] == told

@@ -13,7 +13,7 @@ from sluice.errors import GatewayFailed
 from sluice.rollout.driver import Parts, drive
 from sluice.rollout.files import Open, RolloutFolder, Started
 from sluice.rollout.machine import begin
-from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, State, Step, Verdict, Walk
+from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, Step, Verdict, Walk
 from sluice.rollout.notify import Teller
 from sluice.rollout.proportions import Counts
 from sluice.rollout.workers import Workers
@@ -35,7 +35,7 @@ class Killed(BaseException):
 class FakeWorld:
     """An endpoint in memory; `killed_at` counts down the calls of `route` until the process dies in it."""
 
-    routed: Routing = Routing(BLUE)
+    routed: Routing = field(default_factory=lambda: Routing(BLUE))
     history: list[Mapping[str, int]] = field(default_factory=list)
     killed_at: int = -1
     refuses: int = 0

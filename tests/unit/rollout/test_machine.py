@@ -150,17 +150,30 @@ def test_mirroring_leaves_the_weights_alone() -> None:
     assert drive.live == Routing(GREEN)
 
 
-def test_work_is_started_once_and_repeated_while_inconclusive() -> None:
+def test_work_is_started_once() -> None:
     drive = Drive(walk_of(Step(StepKind.EVALUATE), *CANARY))
     drive.read()
     drive.read()
     assert [(one.step, one.attempt) for one in drive.started] == [(0, 1)]
-    drive.read(works=(WorkResult(0, 1, Verdict.INCONCLUSIVE),))
-    drive.read()
-    drive.read(works=(WorkResult(0, 1, Verdict.PASS),))  # of the attempt before: it counts no more
-    assert [one.attempt for one in drive.started] == [1, 2]
-    drive.read(works=(WorkResult(0, 2, Verdict.PASS),))
+    drive.read(works=(WorkResult(0, 1, Verdict.PASS),))
     assert drive.state.step == 1
+
+
+def test_work_that_says_nothing_clear_is_held_and_not_repeated_until_it_passes_by_luck() -> None:
+    drive = Drive(walk_of(Step(StepKind.EVALUATE), *CANARY, deadline_s=600))
+    drive.read()
+    drive.read(works=(WorkResult(0, 1, Verdict.INCONCLUSIVE, "3.9 to 4.4 spans 4"),))
+    assert (drive.state.phase, len(drive.started)) == (Phase.HELD, 1)
+    assert "3.9 to 4.4" in drive.state.says
+
+    drive.read(orders=(Order(Command.RETRY),))
+    drive.read()
+    assert [one.attempt for one in drive.started] == [1, 2]
+    drive.read(works=(WorkResult(0, 1, Verdict.PASS),))  # of the attempt before: it counts no more
+    assert drive.state.step == 0
+    drive.read(works=(WorkResult(0, 2, Verdict.INCONCLUSIVE),))
+    drive.until(Phase.ROLLED_BACK)
+    assert "deadline" in drive.state.says
 
 
 def test_work_that_fails_stops_the_walk() -> None:
