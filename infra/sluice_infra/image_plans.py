@@ -9,15 +9,15 @@ from typing import Final
 import pulumi
 
 from sluice.images.manifest import Manifest, from_json
+from sluice.images.pins import Pins
 from sluice.images.plan import FLOW_RUNTIME, Details, repository_name
-from sluice.images.prepare import Prepared, Subject, prepare
+from sluice.images.prepare import Prepared, Subject, is_ready, prepare, wish_of
 from sluice.images.uv import Run
 from sluice.plan.needs import python_needs
 from sluice.plan.runtimes import Runtime, runtime_of
 from sluice.plan.servers import ServerKind, server_kind
-from sluice.spec.models import Deployment, Environment, Model, SpecSet
-from sluice.spec.references import find_local
-from sluice.spec.terms import AssetReference
+from sluice.spec.models import Environment, Model, SpecSet
+from sluice.spec.references import written_here
 from sluice.targets.local.serving.images import is_serving_image, server_packages
 
 PYTHON_BASE: Final = "docker.io/library/python:3.11-slim"
@@ -30,11 +30,6 @@ Images = Mapping[str, Prepared]
 def image_plans(specs: SpecSet, runtime: Runtime, manifests: Path) -> Images:
     """Return the images to build. Raises what `prepare` raises, and Unsupported for what nothing can serve."""
     return {key: prepared for key, prepared in _prepared(specs, runtime, manifests) if prepared}
-
-
-def manifests_folder(root: Path, stack: str) -> Path:
-    """Return where a stack keeps what its images were made of."""
-    return root / ".sluice" / "images" / stack
 
 
 def keeper(images: Images, manifests: Path) -> Callable[[str], None]:
@@ -50,24 +45,25 @@ def keeper(images: Images, manifests: Path) -> Callable[[str], None]:
 
 
 def _prepared(specs: SpecSet, runtime: Runtime, manifests: Path) -> Iterator[tuple[str, Prepared | None]]:
-    talk = Run(report=pulumi.log.info)
+    talk, pins = Run(report=pulumi.log.info), Pins(pulumi.log.warn)
     for deployment in specs.deployments:
         if runtime_of(deployment, runtime) is Runtime.DOCKER:
-            model, environment = _parts(specs, deployment)
+            # What can't be resolved is the plan's to refuse.
+            model = written_here(deployment.model, specs.models)
+            environment = written_here(deployment.environment, specs.environments)
             kind = server_kind(deployment, model, environment)
             name = repository_name(deployment.endpoint_name, deployment.name)
             subject = _subject(kind, model, environment, _manifest(manifests, name))
-            details = Details(name, serves=is_serving_image(environment.image if environment else subject.default_base))
-            yield f"{deployment.endpoint_name}/{deployment.name}", prepare(subject, details, talk)
+            prepared = prepare(subject, details_of(name, subject, pins), talk)
+            yield f"{deployment.endpoint_name}/{deployment.name}", prepared
 
 
-def _parts(specs: SpecSet, deployment: Deployment) -> tuple[Model | None, Environment | None]:
-    """Return a deployment's model and environment; what can't be resolved is the plan's to refuse."""
-    model, environment = deployment.model, deployment.environment
-    return (
-        find_local(model, specs.models) if isinstance(model, AssetReference) else model,
-        find_local(environment, specs.environments) if isinstance(environment, AssetReference) else environment,
-    )
+def details_of(name: str, subject: Subject, pins: Pins) -> Details:
+    """Return the details of a deployment's image; no registry is asked where nothing is to be built."""
+    wish = wish_of(subject)
+    serves = is_serving_image(wish.base)
+    digest = None if is_ready(wish, serves=serves) else pins.digest(wish, subject.previous)
+    return Details(name, digest=digest, serves=serves)
 
 
 def _subject(

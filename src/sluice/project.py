@@ -22,13 +22,18 @@ def find_project(start: Path) -> Path:
 def refuse_unknown_stack(root: Path, stack: str) -> None:
     """Raise UsageError for a stack that has no folder where others have one: it would be made, and be empty."""
     refuse_stack_name(stack)
-    folder = root / "stacks"
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if known and stack not in known and not (folder / f"Pulumi.{stack}.yaml").exists():
+    known = stack_names(root)
+    if known and stack not in known and not (root / "stacks" / f"Pulumi.{stack}.yaml").exists():
         raise UsageError(
             f"stack {stack} has no folder stacks/{stack}; found: {', '.join(known)}",
             remedy=f"Name one of them, or make it: mkdir stacks/{stack}",
         )
+
+
+def stack_names(root: Path) -> tuple[str, ...]:
+    """Return the stacks that have a folder in the project, sorted."""
+    folder = root / "stacks"
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
 
 
 def refuse_stack_name(stack: str) -> None:

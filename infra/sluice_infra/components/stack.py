@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pulumi
 
 from sluice.plan.graph import Graph, Resource
 from sluice_infra.components.endpoint import OnlineEndpoint
-from sluice_infra.components.image import Image, ImageBuilds
 from sluice_infra.components.resources import OUTPUTS, SluiceResource, resolved, secret, secrets_in
 
-Made = SluiceResource | Image
+if TYPE_CHECKING:
+    # What builds images is there for stacks that have some: the others need not wait for it.
+    from sluice_infra.components.image import Image, ImageBuilds
+
+    Made: TypeAlias = SluiceResource | Image
 
 
 def build(graph: Graph, images: ImageBuilds | None = None) -> Mapping[str, Any]:

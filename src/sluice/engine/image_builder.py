@@ -64,6 +64,15 @@ class BuilderService:
             self._docker("rm", "--force", buildkit.CONTAINER, seconds=60)
         self._folder.instance.unlink(missing_ok=True)
 
+    def tidied(self) -> None:
+        """Remove what a BuildKit of our own, which must not run, has left of temporary files.
+
+        One that was killed may leave mounts; what lies behind them is its cache, and is not touched.
+        """
+        folder, mounts = self._folder.buildkit_temporary, Path("/proc/self/mountinfo")
+        if folder.exists() and not buildkit.holds_mount(folder, mounts.read_text() if mounts.exists() else ""):
+            remove_tree(folder)
+
     def emptied(self) -> None:
         """Remove BuildKit's cache; it must not run."""
         remove_tree(self._folder.buildkit_state)
@@ -138,7 +147,12 @@ class BuilderService:
         state, runc = self._folder.buildkit_state, str(self._which("runc"))
         config = buildkit.buildkitd_toml(state, socket, runc, registry.address, rootless=rootless)
         write_private(self._folder.buildkit_config, config)
-        daemon = [str(command), "--config", str(self._folder.buildkit_config)]
+        if BUILDKIT not in self.programs.running():
+            self.tidied()
+        temporary = self._folder.buildkit_temporary
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        # Not by the environment: rootlesskit puts sockets there, whose paths have to be short.
+        daemon = ["env", f"TMPDIR={temporary}", str(command), "--config", str(self._folder.buildkit_config)]
         around = [str(self._which("rootlesskit")), *buildkit.ROOTLESS_OPTIONS] if rootless else []
         self.programs.start(BUILDKIT, (*around, *daemon), config, lambda: self._lives(command))
         socket.chmod(0o600)

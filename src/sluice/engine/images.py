@@ -112,6 +112,7 @@ class ImageServices:
     def _stop(self) -> None:
         self.builder.stop()
         self.programs.stop()
+        self.builder.tidied()
         remove_tree(self._folder.users)
 
     def _note_of(self, stack: Path) -> Path:
@@ -145,18 +146,23 @@ def contexts_folder(root: Path, stack: str) -> Path:
     return root / ".sluice" / "contexts" / stack
 
 
+def manifests_folder(root: Path, stack: str) -> Path:
+    """Return where a stack keeps what its images were made of."""
+    return root / ".sluice" / "images" / stack
+
+
 def release_stack(root: Path, stack: str) -> bool:
-    """Remove what a stack that was taken down leaves for builds, and stop the services when it was the last one.
+    """Remove what a stack that was taken down leaves of its images, and stop the services when it was the last one.
 
     Tell whether they were stopped. What was built and stored stays, as a cache.
     """
     contexts = contexts_folder(root, stack)
-    if not contexts.exists():
-        return False
-    remove_tree(contexts)
-    with suppress(OSError):  # another stack has some
-        contexts.parent.rmdir()
-    return machine_services().release(contexts)
+    had_contexts = contexts.exists()
+    for folder in (contexts, manifests_folder(root, stack)):
+        remove_tree(folder)
+        with suppress(OSError):  # another stack has some, or nobody had any
+            folder.parent.rmdir()
+    return had_contexts and machine_services().release(contexts)
 
 
 def failed_build(histories: str, image: str) -> str:

@@ -144,11 +144,6 @@ def machine_supply() -> EngineSupply:
     )
 
 
-def find_engine() -> Engine | None:
-    """The engine `sluice` would use, without installing anything: milliseconds, no network."""
-    return machine_supply().find()
-
-
 def ensure_engine(progress: Progress) -> Engine:
     """The engine, installed first where there is none; `progress` is given one line at a time.
 

@@ -120,6 +120,11 @@ def facts_of(digest: str, manifest: Mapping[str, Any], config: Mapping[str, Any]
     )
 
 
+def names_flow_runtime(image: str) -> bool:
+    """Tell whether an image is the prompt flow runtime, or made from it, by its name."""
+    return bool(_RUNTIME_SIGN.search(reference(image).repository))
+
+
 def flow_base_findings(
     image: str, facts: ImageFacts | None, at: Mark, runtime: ImageFacts | None = None
 ) -> tuple[Diagnostic, ...]:
@@ -128,7 +133,7 @@ def flow_base_findings(
     It does where it is named so, has the runtime's layers at its bottom, or says so in labels, variables or history.
     What can't be read is a warning, and so is an image that shows no sign: it may bring a server of its own.
     """
-    if _RUNTIME_SIGN.search(reference(image).repository):
+    if names_flow_runtime(image):
         return ()
     if facts is None:
         message = f"whether `{image}` derives from the prompt flow runtime could not be checked: it can't be read"

@@ -41,6 +41,12 @@ def buildkitd_toml(state: Path, socket: Path, runc: str, registry: str, *, rootl
 {_history()}{_plain_registry(registry)}"""
 
 
+def holds_mount(folder: Path, mountinfo: str) -> bool:
+    """Tell whether anything is mounted below a folder; `mountinfo` is Linux's /proc/self/mountinfo."""
+    below = " " + str(folder).replace(" ", "\\040") + "/"
+    return any(below in line for line in mountinfo.splitlines())
+
+
 def container_toml(registry: str) -> str:
     """Return buildkitd.toml for BuildKit in a container of Docker."""
     return f"[worker.oci]\n{_cache_bounds()}{_history()}{_plain_registry(registry)}"

@@ -13,11 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from sluice.errors import Mark
 from sluice.images.dockerfile import CONFIG_SECRET
 from sluice.images.models import BuildSecret
-from sluice.spec.diagnostics import Diagnostic
-from sluice.spec.findings import error_at
 from sluice.spec.terms import SecretReference, SecretScheme
 
 PLACEHOLDER: Final = "{private}"
@@ -125,26 +122,6 @@ def redacted(text: str, credentials: Iterable[Credential]) -> str:
         for secret in (credential.password, quote(credential.password, safe="")):
             text = text.replace(secret, "****") if secret else text
     return re.sub(r"://[^/@\s]+@", "://****@", text)
-
-
-def feed_findings(requirements: Iterable[str], at: Mark, *, identity: bool) -> tuple[Diagnostic, ...]:
-    """Return errors for private feeds that nobody can open, and for credentials written into an address.
-
-    `identity`: whether there is an identity, or another provider, that can be asked for a credential.
-    """
-    feeds, _ = split_feeds(requirements)
-    return tuple(finding for feed in feeds for finding in _findings(feed, at, identity=identity))
-
-
-def _findings(feed: Feed, at: Mark, *, identity: bool) -> Iterable[Diagnostic]:
-    if feed.own:
-        message = f"the address of the index on {feed.host} holds a credential, which everyone can read here"
-        remedy = f"Write `https://{PLACEHOLDER}@{feed.host}/...`, and give the credential in {variable(feed)}."
-        yield error_at(at, message, remedy, "feed-credential")
-    if feed.private and not identity:
-        message = f"the private feed on {feed.host} needs an identity to read it, and there is none"
-        remedy = f"Give the endpoint or the build an identity with access, or set {variable(feed)}."
-        yield error_at(at, message, remedy, "private-feed")
 
 
 def variable(feed: Feed) -> str:

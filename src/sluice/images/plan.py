@@ -28,7 +28,7 @@ from sluice.images.feeds import split_feeds
 from sluice.images.lock import Lock, LockedPackage, asked_for, shares
 from sluice.images.manifest import Manifest
 from sluice.images.models import BuildSecret, ImagePlan
-from sluice.plan.needs import python_needs
+from sluice.plan.needs import named_image, python_needs
 from sluice.spec.frozen import frozen_map
 from sluice.spec.models import Environment, Flow, ModelContent
 
@@ -101,7 +101,7 @@ def image_wish(
     needs = python_needs(environment, content)
     if environment and environment.build:
         return Wish(Form.DOCKERFILE, "", needs.requirements, needs.source, needs.python_version)
-    image = (environment.image if environment else None) or (flow.image if flow else None)
+    image = named_image(environment, content)
     base = image or default_base
     if image and not needs.requirements:
         return Wish(Form.READY, base)

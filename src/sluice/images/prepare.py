@@ -96,6 +96,11 @@ def wish_of(subject: Subject) -> Wish:
     return image_wish(environment, subject.content, conda, subject.default_base)
 
 
+def is_ready(wish: Wish, *, serves: bool) -> bool:
+    """Tell whether nothing has to be built; `serves`: the base brings its server."""
+    return wish.form is Form.READY or (serves and wish.form is Form.PACKAGES and not wish.requirements)
+
+
 def prepare(subject: Subject, details: Details, talk: Run) -> Prepared | None:
     """Return the image to build, or None where the environment's image is ready to run.
 
@@ -108,7 +113,7 @@ def prepare(subject: Subject, details: Details, talk: Run) -> Prepared | None:
         Interrupted: the user stopped it.
     """
     wish = wish_of(subject)
-    if wish.form is Form.READY or (details.serves and wish.form is Form.PACKAGES and not wish.requirements):
+    if is_ready(wish, serves=details.serves):
         return None
     plan, manifest = _planned(wish, subject, details, talk)
     found = size_findings(sizes(plan.files), subject.at) if wish.form is Form.DOCKERFILE else ()

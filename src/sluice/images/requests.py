@@ -4,7 +4,7 @@ the reading of locks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from sluice.plan.servers import ServerKind, server_kind
 from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.frozen import frozen_map
 from sluice.spec.models import Deployment, Environment, Model, SpecSet
-from sluice.spec.references import find_local
-from sluice.spec.terms import AssetReference
+from sluice.spec.references import written_here
 
 ServerPackages = Callable[[str | None, ServerKind, Sequence[str]], tuple[str, ...]]
 """From a base image, the server's kind and a deployment's own requirement lines to what is locked beside them."""
@@ -45,13 +44,19 @@ class LockTarget:
             raise SpecError(f"{self.path}: the lock can't be read", remedy="Write it anew.") from error
 
 
+def asked_locks(specs: SpecSet, server_packages: ServerPackages) -> tuple[LockTarget, ...]:
+    """Return what each deployment would have locked, in the order of deployments; none for one without packages."""
+    found = (_target(specs, deployment, server_packages) for deployment in specs.deployments)
+    return tuple(target for target in found if target)
+
+
 def lock_targets(specs: SpecSet, server_packages: ServerPackages) -> tuple[LockTarget, ...]:
     """Return the locks of a stack, each once.
 
     Raises UsageError where two deployments would need different locks in one place.
     """
     found: dict[Path, LockTarget] = {}
-    for target in (one for deployment in specs.deployments for one in _target(specs, deployment, server_packages)):
+    for target in asked_locks(specs, server_packages):
         there = found.get(target.path)
         if there and there.request != target.request:
             raise UsageError(
@@ -66,35 +71,33 @@ def lock_targets(specs: SpecSet, server_packages: ServerPackages) -> tuple[LockT
     return tuple(found.values())
 
 
-def stack_locks(specs: SpecSet, server_packages: ServerPackages) -> Mapping[str, Path]:
+def present_locks(asked: Iterable[LockTarget]) -> Mapping[str, Path]:
     """Return the locks that are there, by `endpoint/deployment`, but those made beside other packages of the server.
 
-    Raises SpecError where a lock can't be read.
+    `asked` are those of `asked_locks`. Raises SpecError where a lock can't be read.
     """
     return frozen_map(
         {
             name: target.path
-            for deployment in specs.deployments
-            for target in _target(specs, deployment, server_packages)
+            for target in asked
             for name in target.deployments
             if (text := target.text) is not None and read_lock(text, target.path.name).server == target.request.server
         }
     )
 
 
-def _target(specs: SpecSet, deployment: Deployment, server_packages: ServerPackages) -> Iterator[LockTarget]:
-    environment, model = deployment.environment, deployment.model
-    written = find_local(environment, specs.environments) if isinstance(environment, AssetReference) else environment
-    served = find_local(model, specs.models) if isinstance(model, AssetReference) else model
+def _target(specs: SpecSet, deployment: Deployment, server_packages: ServerPackages) -> LockTarget | None:
+    written = written_here(deployment.environment, specs.environments)
+    served = written_here(deployment.model, specs.models)
     kind = _kind(deployment, served, written)
     needs = python_needs(written, served.content if served else None)
     if kind is None or needs.source is None or not needs.requirements:
-        return
+        return None
     feeds, lines = split_feeds(needs.requirements)
     server = server_packages(written.image if written else None, kind, lines)
     request = LockRequest(lines, server, needs.python_version or LockRequest.python_version)
     name = f"{deployment.endpoint_name}/{deployment.name}"
-    yield LockTarget(lock_path(needs.source), needs.source, request, feeds, deployment.at, (name,))
+    return LockTarget(lock_path(needs.source), needs.source, request, feeds, deployment.at, (name,))
 
 
 def _kind(deployment: Deployment, model: Model | None, environment: Environment | None) -> ServerKind | None:
@@ -104,18 +107,14 @@ def _kind(deployment: Deployment, model: Model | None, environment: Environment 
         return None
 
 
-def stack_lock_findings(specs: SpecSet, server_packages: ServerPackages) -> tuple[Diagnostic, ...]:
-    """Return where requirements and the locks that there are have drifted apart. Raises SpecError as `text` does."""
-    wanted = {
-        (one.path, one.request): one
-        for deployment in reversed(specs.deployments)
-        for one in _target(specs, deployment, server_packages)
-    }
+def stack_lock_findings(asked: Sequence[LockTarget], root: Path) -> tuple[Diagnostic, ...]:
+    """Return where requirements and the locks that there are have drifted apart, each once. Raises as `text` does."""
+    wanted = {(one.path, one.request): one for one in reversed(asked)}
     return tuple(
         finding
         for target in reversed(wanted.values())
         for finding in lock_findings(
-            target.at, target.request.requirements, target.request.server, target.text, _shown(target.path, specs.root)
+            target.at, target.request.requirements, target.request.server, target.text, _shown(target.path, root)
         )
     )
 

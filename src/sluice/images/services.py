@@ -119,6 +119,11 @@ class ImageFolder:
         return self.root / "buildkit"
 
     @property
+    def buildkit_temporary(self) -> Path:
+        """What BuildKit, where it is our own, has in place of the machine's folder for temporary files."""
+        return self.root / "buildkit-tmp"
+
+    @property
     def buildkit_config(self) -> Path:
         """buildkitd.toml."""
         return self.root / "buildkitd.toml"

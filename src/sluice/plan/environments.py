@@ -43,7 +43,7 @@ def environment_resource(
         "lock": dict(how.lock) if how.lock else None,
     }
     if how.runtime is Runtime.DOCKER:
-        image = container_image(deployment, environment, how.built)
+        image = container_image(deployment, model, environment, how.built)
         properties |= {"image": image, "requirements": [], "lock": None}
     after = tuple(value.resource for value in properties.values() if isinstance(value, Output))
     return Resource("Environment", name, frozen_map(properties), after, deployment.endpoint_name)

@@ -17,6 +17,12 @@ class Needs:
     python_version: str | None = None
 
 
+def named_image(environment: Environment | None, content: ModelContent | None) -> str | None:
+    """Return the image that is asked for: the environment's; else the one that the model's flow names itself."""
+    flow = content.flow if content else None
+    return (environment.image if environment else None) or (flow.image if flow else None)
+
+
 def python_needs(environment: Environment | None, content: ModelContent | None) -> Needs:
     """Return what the environment asks for and what the model brings: a flow's packages always, an MLflow model's
     where the environment names none.

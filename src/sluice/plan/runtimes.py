@@ -8,6 +8,7 @@ from typing import Final
 
 from sluice.errors import SpecError, Unsupported
 from sluice.plan.graph import Output
+from sluice.plan.needs import named_image
 from sluice.plan.servers import ServerKind
 from sluice.spec.models import Deployment, Environment, Model, Route, where
 
@@ -114,17 +115,20 @@ def folder_name(model: Model) -> str | None:
     return None if single else model.path.name
 
 
-def container_image(deployment: Deployment, environment: Environment | None, built: str | None) -> str | Output:
-    """Return the image a deployment's containers run: the one that is built for it (`built`), else its environment's.
+def container_image(
+    deployment: Deployment, model: Model | None, environment: Environment | None, built: str | None
+) -> str | Output:
+    """Return the image a deployment's containers run: the one that is built for it (`built`), else the one named.
 
     Raises Unsupported where there is neither.
     """
     if built:
         return Output(f"Image:{built}", "ref")
-    if environment and environment.image:
-        return environment.image
+    if image := named_image(environment, model.content if model else None):
+        return image
     raise Unsupported(
-        f"deployment {deployment.name}: runtime docker needs an image, and its environment names none",
+        f"deployment {deployment.name}: runtime docker needs an image, and neither its environment nor its flow names"
+        " one",
         remedy=f"Name an `image`, or run it as a process: `properties: {{{PROPERTY}: process}}`.",
         at=(environment.at if environment else None) or deployment.at,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from sluice.engine.cache import damaged_files
 from sluice.engine.doctor import inspect
-from sluice.engine.install import ensure_engine, find_engine
+from sluice.engine.install import ensure_engine, machine_supply
 from sluice.engine.parts import Engine
 
 pytestmark = [pytest.mark.process, pytest.mark.engine]
@@ -28,7 +28,7 @@ def test_it_says_its_version(engine: Engine) -> None:
 
 
 def test_it_is_found_again_as_it_was(engine: Engine) -> None:
-    assert find_engine() == engine
+    assert machine_supply().find() == engine
     assert ensure_engine(lambda line: pytest.fail(f"installs again: {line}")) == engine
 
 

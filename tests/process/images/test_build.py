@@ -151,7 +151,10 @@ def test_what_builds_is_stopped_with_the_last_stack(project: ImageProject, servi
     assert set(services.running()) == {"buildkit", "registry"}
     assert answers(address)
     assert services.programs.socket().stat().st_mode & 0o777 == 0o600
+    temporary = services.programs.folder.buildkit_temporary
+    assert temporary.is_dir()  # BuildKit's own, in place of the machine's
     project.must("down", "--yes")
+    assert not temporary.exists()
     assert not services.running()
     assert not answers(address)
     assert not (project.root / ".sluice" / "contexts").exists()

@@ -11,6 +11,7 @@ import pytest
 from sluice.engine.doctor import Part, envoy_version, inspect
 from sluice.engine.doctor_report import doctor_json, doctor_text, healthy
 from sluice.engine.parts import Engine
+from sluice.errors import DockerFailed
 
 ENGINE = Engine(
     Path("/c/bin/pulumi"), Path("/c/bin"), "3.259.0", "built from Go modules", Path("/c/bin/pulumi-language-python")
@@ -20,7 +21,6 @@ SAYS = {
     "uv": "uv 0.13.9 (abc 2026-01-01)",
     "go": "go1.26.8",
     "buildkitd": "buildkitd github.com/moby/buildkit v0.31.1 abc",
-    "docker": "28.2.2",
     "runc": "runc version 1.1.5\ncommit: abc",
     "registry": "registry github.com/distribution/distribution/v3 v3.1.2",
 }
@@ -43,6 +43,12 @@ class FakeMachine:
     plugin_path: Path | None = Path("/p/resource-docker-build-v0.0.22/pulumi-resource-docker-build")
     writable: bool = True
     tools: dict[str, Path] = field(default_factory=dict)
+    docker_fails: str = ""
+
+    def docker(self) -> tuple[str, str]:
+        if self.docker_fails:
+            raise DockerFailed(self.docker_fails, remedy="Start it.")
+        return "/run/docker.sock", "28.2.2"
 
     def which(self, command: str) -> Path | None:
         return Path("/v/bin", command) if command in self.commands else None
@@ -96,7 +102,7 @@ def test_a_whole_machine_is_all_well() -> None:
 
 
 def test_an_empty_machine_lacks_what_is_needed_and_can_do_without_the_rest() -> None:
-    machine = FakeMachine(commands=set(), distributions={}, found=None, plugin_path=None)
+    machine = FakeMachine(commands=set(), distributions={}, found=None, plugin_path=None, docker_fails="no socket")
     states = {name: part.state for name, part in by_name(machine).items()}
     assert {name for name, state in states.items() if state == "missing"} == {
         "Pulumi engine",
@@ -138,10 +144,19 @@ def test_the_language_host_of_a_release_has_the_engines_version() -> None:
     assert by_name(machine)["Python language host"].version == "3.259.0"
 
 
-def test_a_docker_client_without_daemon_is_no_docker() -> None:
-    part = by_name(FakeMachine(says_nothing={"docker"}))["Docker"]
+def test_docker_is_asked_at_its_socket() -> None:
+    part = by_name(FakeMachine())["Docker"]
+    assert (part.version, part.where) == ("28.2.2", "/run/docker.sock")
+
+
+def test_why_docker_is_out_of_reach_is_said_and_stops_who_needs_it_alone() -> None:
+    machine = FakeMachine(docker_fails="Docker does not answer at /run/docker.sock: refused")
+    part = by_name(machine)["Docker"]
     assert (part.state, part.version) == ("optional-missing", None)
-    assert "daemon" in part.remedy
+    assert part.remedy.endswith("Docker does not answer at /run/docker.sock: refused. Start it.")
+    assert healthy(inspect(machine))
+    assert not healthy(inspect(machine, needed=("Docker",)))
+    assert healthy(inspect(FakeMachine(), needed=("Docker",)))
 
 
 def test_tools_in_the_cache_are_found_too() -> None:

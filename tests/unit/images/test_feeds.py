@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.errors import Mark, SecretMissing
+from sluice.errors import SecretMissing
 from sluice.images.credentials import credentials_for, from_environment, from_keyring, providers
 from sluice.images.feeds import (
     Credential,
     Feed,
     build_secrets,
-    feed_findings,
     feed_of,
     machine_feed,
     redacted,
@@ -23,7 +22,6 @@ from sluice.images.feeds import (
     variable,
 )
 
-AT = Mark("requirements.txt", 1)
 PRIVATE = "https://{private}@pkgs.dev.azure.com/org/_packaging/feed/pypi/simple/"
 ADDRESS = "https://pkgs.dev.azure.com/org/_packaging/feed/pypi/simple/"
 
@@ -47,20 +45,12 @@ def test_other_lines_stay(line: str) -> None:
     assert split_feeds([line]) == ((), (line,))
 
 
-def test_a_credential_in_an_address_is_taken_out_of_it_and_is_an_error() -> None:
+def test_a_credential_in_an_address_is_taken_out_of_it() -> None:
     feed = feed_of("https://me:s%40cret@feed.example/simple", default=True)
     assert feed.url == "https://feed.example/simple"
     assert feed.own == Credential("me", "s@cret")
-    (finding,) = feed_findings(["-i https://me:s%40cret@feed.example/simple"], AT, identity=True)
-    assert finding.code == "feed-credential"
-    assert "cret" not in finding.message + finding.remedy
-    assert "SLUICE_FEED_FEED_EXAMPLE" in finding.remedy
-
-
-def test_a_private_feed_needs_an_identity() -> None:
-    assert feed_findings([f"-i {PRIVATE}"], AT, identity=True) == ()
-    (finding,) = feed_findings([f"-i {PRIVATE}"], AT, identity=False)
-    assert (finding.severity, finding.code) == ("error", "private-feed")
+    assert "cret" not in repr(feed)
+    assert variable(feed) == "SLUICE_FEED_FEED_EXAMPLE"
 
 
 def test_uv_is_told_the_named_indexes_before_the_default() -> None:

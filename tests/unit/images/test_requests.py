@@ -9,8 +9,9 @@ import pytest
 
 from sluice.errors import UsageError
 from sluice.images.lock import LockRequest, lock_text
-from sluice.images.requests import LockTarget, lock_targets, stack_lock_findings
+from sluice.images.requests import LockTarget, asked_locks, lock_targets, present_locks, stack_lock_findings
 from sluice.plan.servers import ServerKind
+from sluice.spec.diagnostics import Diagnostic
 from sluice.spec.load import load_specs
 from sluice.spec.models import SpecSet
 from sluice.targets.local.serving.images import is_serving_image, server_packages
@@ -36,6 +37,10 @@ def targets(specs: SpecSet) -> tuple[LockTarget, ...]:
     return lock_targets(specs, server_packages)
 
 
+def drift(specs: SpecSet) -> tuple[Diagnostic, ...]:
+    return stack_lock_findings(asked_locks(specs, server_packages), specs.root)
+
+
 FILES = {"flows/qa/flow.dag.yaml": FLOW, "flows/qa/requirements.txt": "httpx\n-i https://{private}@feed.example/s\n"}
 
 
@@ -50,7 +55,7 @@ def test_a_flow_of_two_deployments_has_one_lock(tree: Tree) -> None:
     assert target.deployments == ("qa-endpoint/blue", "qa-endpoint/green")
     assert [feed.url for feed in target.feeds] == ["https://feed.example/s"]
     assert target.text is None
-    assert stack_lock_findings(specs, server_packages) == ()
+    assert drift(specs) == ()
 
 
 def test_what_a_conda_file_asks_for_is_locked_along(tree: Tree) -> None:
@@ -78,7 +83,7 @@ def test_two_deployments_can_not_lock_differently_in_one_place(tree: Tree) -> No
     specs = project(tree, **files)
     with pytest.raises(UsageError, match=r"qa-endpoint/blue and qa-endpoint/green ask for other packages"):
         targets(specs)
-    assert stack_lock_findings(specs, server_packages) == ()  # nobody has to lock
+    assert drift(specs) == ()  # nobody has to lock
 
 
 def test_without_packages_there_is_nothing_to_lock(tree: Tree) -> None:
@@ -91,7 +96,7 @@ def test_drift_is_found_at_the_deployment(tree: Tree) -> None:
     specs = project(
         tree, **FILES, **{"endpoints/e/blue.yaml": deployment("blue"), "flows/qa/requirements.lock.txt": old}
     )
-    (finding,) = stack_lock_findings(specs, server_packages)
+    (finding,) = drift(specs)
     assert finding.code == "lock-drift"
     assert finding.at.path == "endpoints/e/blue.yaml"
     assert finding.message.startswith("`flows/qa/requirements.lock.txt` was locked from other requirements")
@@ -105,3 +110,14 @@ def test_packages_of_servers() -> None:
     assert is_serving_image(RUNTIME)
     assert not is_serving_image("python:3.11")
     assert not is_serving_image(None)
+
+
+def test_a_lock_that_is_there_belongs_to_each_deployment_that_asks_for_it(tree: Tree) -> None:
+    files = {**FILES, "endpoints/e/blue.yaml": deployment("blue"), "endpoints/e/green.yaml": deployment("green")}
+    specs = project(tree, **files)
+    asked = asked_locks(specs, server_packages)
+    assert present_locks(asked) == {}
+    asked[0].path.write_text(lock_text(asked[0].request, "", "requirements.txt"))
+    assert present_locks(asked) == dict.fromkeys(("qa-endpoint/blue", "qa-endpoint/green"), asked[0].path)
+    asked[0].path.write_text(lock_text(LockRequest(("httpx",), ("other",)), "", "requirements.txt"))
+    assert present_locks(asked) == {}

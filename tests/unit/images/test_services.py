@@ -127,3 +127,14 @@ def test_the_registry_listens_on_loopback_alone() -> None:
     config = json.loads(registry_config(Path("/c/registry"), "127.0.0.1:5005", "s"))
     assert config["http"]["addr"] == "127.0.0.1:5005"
     assert config["storage"]["filesystem"]["rootdirectory"] == "/c/registry"
+
+
+@pytest.mark.parametrize(
+    ("folder", "holds"),
+    [("/c/images/tmp", True), ("/c/a b", True), ("/c/images/other", False), ("/c/images/tm", False), ("/b/a b", False)],
+)
+def test_mounts_below_a_folder(folder: str, holds: bool) -> None:
+    told = (
+        "36 35 98:0 /x /c/images/tmp/buildkit-mount1 rw - ext4 /dev/x rw\n37 35 98:0 / /c/a\\040b/m rw - ext4 /b/a b\n"
+    )
+    assert buildkit.holds_mount(Path(folder), told) is holds

@@ -130,7 +130,7 @@ def test_a_container_with_its_own_server_is_refused_as_a_process_with_both_ways_
 
 @pytest.mark.parametrize("environment", [None, Environment(AT, build=Build(Path("/p/context")))])
 def test_a_container_without_an_image_is_refused(environment: Environment | None) -> None:
-    with pytest.raises(Unsupported, match="names none"):
+    with pytest.raises(Unsupported, match="neither its environment nor its flow"):
         planned(environment=environment)
 
 
@@ -151,3 +151,11 @@ def test_an_image_that_is_ready_is_run_as_it_is() -> None:
     environment = properties(planned(), "Environment")
 
     assert (environment["image"], environment["requirements"]) == ("pf:1", [])
+
+
+def test_an_image_that_the_flow_names_is_run_where_the_environment_names_none() -> None:
+    flow = Flow(Path("flow.dag.yaml"), image="of-the-flow:1")
+    model = Model(AT, path=Path("/p/flow"), content=ModelContent("1" * 64, frozen_map(), flow))
+
+    assert properties(planned(model=model, environment=None), "Environment")["image"] == "of-the-flow:1"
+    assert properties(planned(model=model), "Environment")["image"] == "pf:1"
