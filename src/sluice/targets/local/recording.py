@@ -2,7 +2,6 @@
 
 While it is on, a small program of its own keeps a share of the requests, at most 100 a second; off, nothing looks at
 them.
-them.
 """
 
 from __future__ import annotations
