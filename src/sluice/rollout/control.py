@@ -6,10 +6,10 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from sluice.errors import Busy, NotFound, SluiceError
+from sluice.errors import Busy, NotFound, SluiceError, StorageFailed
 from sluice.rollout import local
-from sluice.rollout.driver import drive
-from sluice.rollout.files import Ended, Open, RolloutFolder
+from sluice.rollout.driver import drive, ended_of
+from sluice.rollout.files import Ended, Open, RolloutFolder, Started
 from sluice.rollout.models import Command, Order, Phase, State
 from sluice.targets.local import traffic
 from sluice.targets.local.target import LocalTarget
@@ -59,21 +59,46 @@ def retry(target: LocalTarget, endpoint: str) -> Ended:
 def rollback(target: LocalTarget, endpoint: str, who: str) -> Open | Ended:
     """Give the endpoint its last good weights, now: abort an open walk, or go back to what the last one came from.
 
-    Raises NotFound where nothing is known to go back to, TrafficRefused when that runs no more.
+    After a walk that was given up these are live already. A walk whose log is damaged is ended from what it last
+    showed. Raises NotFound where nothing is known to go back to, TrafficRefused when that runs no more.
     """
     folder = local.folder_of(target, endpoint)
-    if is_open(folder):
-        return give(target, endpoint, Command.ABORT, who)
-    done = [one for one in folder.history() if one.phase is Phase.DONE]
-    if not done:
+    try:
+        if is_open(folder):
+            return give(target, endpoint, Command.ABORT, who)
+    except StorageFailed:
+        return _ended_blindly(target, folder, who)
+    history = folder.history()
+    if not history:
         raise NotFound(
             f"endpoint {endpoint} has no rollout to go back from",
             remedy=f"Set the weights: sluice traffic set NAME=100 --endpoint {endpoint}",
         )
-    traffic.set_routing(target, endpoint, Routing(done[-1].stable))
-    undone = replace(done[-1], phase=Phase.ROLLED_BACK, ended=time.time(), says=f"rolled back by {who}")
+    traffic.set_routing(target, endpoint, Routing(history[-1].stable))
+    undone = replace(history[-1], phase=Phase.ROLLED_BACK, ended=time.time(), says=f"rolled back by {who}")
+    if history[-1].phase is not Phase.DONE:
+        return history[-1]
     folder.remember(undone)
     return undone
+
+
+def _ended_blindly(target: LocalTarget, folder: RolloutFolder, who: str) -> Ended:
+    """End a walk that its log can't tell of any more. Raises NotFound where nothing was ever shown of it."""
+    state, endpoint = folder.shown(), folder.root.name
+    if state is None:
+        raise NotFound(
+            f"endpoint {endpoint}: its rollout can't be read",
+            remedy=f"Take all that is there away: sluice down --force; or set weights after moving {folder.root} away.",
+        )
+    local.dismiss(target, endpoint)
+    walk = target.endpoint(endpoint).must_load().walk
+    traffic.set_routing(target, endpoint, Routing(state.walk.stable), walk=walk)
+    traffic.close_walk(target, endpoint, walk)
+    folder.set_damaged_aside()
+    ended = ended_of(state, Started(walk or "damaged", state, {}), {}, time.time())
+    ended = replace(ended, phase=Phase.ROLLED_BACK, says=f"its log was damaged; rolled back by {who}")
+    folder.remember(ended)
+    return ended
 
 
 def is_open(folder: RolloutFolder) -> bool:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sluice.errors import SluiceError
 from sluice.rollout.documents import plain
-from sluice.rollout.files import Ended, Event, Open, RolloutFolder, after, record_line, snapshot
+from sluice.rollout.files import Ended, Event, Open, RolloutFolder, Started, after, record_line, snapshot
 from sluice.rollout.machine import Record, step, wanted
 from sluice.rollout.models import ENDED, WORK, Action, ActionKind, Order, Phase, Readings, State, Step
 from sluice.rollout.notify import Notice, Teller
@@ -115,10 +114,13 @@ class _Driver:
             parts.wait(LOGGED_S)
             measured = parts.meter.read(None)
             self._counted(measured)
-            parts.folder.remember(_ended(self.walk, parts.clock()))
+            parts.folder.remember(ended_of(self.walk.state, self.walk.started, self._receipt(), parts.clock()))
         parts.world.give_free()
         parts.meter.close()
         parts.teller.close(10.0)
+
+    def _receipt(self) -> Mapping[str, Mapping[str, Tallied]]:
+        return {"before": self.walk.started.before, "during": self.walk.tally, "after": self.walk.later}
 
     def _readings(self) -> tuple[Measured, Readings]:
         live, ready = self._live(), self._ready()
@@ -263,18 +265,18 @@ def _notice(event: Event, walk: Open) -> Notice:
     )
 
 
-def _ended(walk: Open, now: float) -> Ended:
-    state, started = walk.state, walk.started
-    receipt: dict[str, Any] = {"before": started.before, "during": walk.tally, "after": walk.later}
+def ended_of(state: State, started: Started, receipt: Mapping[str, Mapping[str, Tallied]], now: float) -> Ended:
+    """Return what is remembered of a walk that ended in `state`."""
+    walk = state.walk
     return Ended(
         id=started.id,
-        endpoint=state.walk.endpoint,
-        version=state.walk.goal_hash,
+        endpoint=walk.endpoint,
+        version=walk.goal_hash,
         stable_version=started.stable_version,
-        blue=state.walk.blue,
-        green=state.walk.green,
-        stable=state.walk.stable,
-        goal=state.walk.goal,
+        blue=walk.blue,
+        green=walk.green,
+        stable=walk.stable,
+        goal=walk.goal,
         began=started.state.clock,
         ended=now,
         phase=state.phase,

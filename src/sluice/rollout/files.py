@@ -225,11 +225,14 @@ class RolloutFolder:
         """Add an ended walk to the history, or say something new about it."""
         _append(self.root / "history.jsonl", {"ended": plain(ended)})
 
+    def set_damaged_aside(self) -> None:
+        """Put a log that can't be read where somebody may look at it."""
+        self.log.replace(self.root / "log.damaged")
+
     def _put_aside(self) -> None:
         aside = self.root / "walks"
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        first = next(_lines(self.log), {})
-        name = first.get("begin", {}).get("id", "unknown")
+        name = next(_lines(self.log), {}).get("begin", {}).get("id", "unknown")
         self.log.replace(aside / f"{name}.jsonl")
         for old in sorted(aside.glob("*.jsonl"))[:-KEPT_WALKS]:
             old.unlink(missing_ok=True)
@@ -271,10 +274,14 @@ def _replayed(lines: list[Json], path: Path) -> Open | None:
     try:
         return continued(None, lines)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise StorageFailed(
-            f"{path}: is damaged, or another version of Sluice wrote it",
-            remedy="End it: sluice rollback; or take all away: sluice down --force",
-        ) from None
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> StorageFailed:
+    return StorageFailed(
+        f"{path}: is damaged, or another version of Sluice wrote it",
+        remedy="End the rollout: sluice rollback; or take all away: sluice down --force",
+    )
 
 
 def continued(walk: Open | None, lines: Sequence[Json]) -> Open | None:
@@ -320,7 +327,17 @@ def _lines(path: Path) -> Iterator[Json]:
     with storage_errors(path, "read"), suppress(FileNotFoundError), path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
-                yield json.loads(line)
+                yield _object(line, path)
+
+
+def _object(line: bytes, path: Path) -> Json:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise _damaged(path) from None
+    if not isinstance(found, dict):
+        raise _damaged(path)
+    return found
 
 
 def _append(path: Path, line: Json) -> None:

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from sluice.errors import GatewayFailed
+from sluice.errors import GatewayFailed, StorageFailed
 from sluice.rollout.driver import Parts, drive
 from sluice.rollout.files import Open, RolloutFolder, Started
 from sluice.rollout.machine import begin
@@ -190,6 +190,14 @@ def test_a_line_cut_short_by_a_kill_is_as_if_never_written(folder: RolloutFolder
 
     drive(parts(folder, FakeWorld()), before or pytest.fail("there is a walk"))
     assert folder.history()[-1].phase is Phase.DONE
+
+
+def test_a_log_that_is_damaged_is_told_as_such(folder: RolloutFolder) -> None:
+    begun(folder, walk_of(*CANARY))
+    for damage in (b"not JSON\n", b"[1]\n", b'{"record": {}}\n'):
+        folder.log.write_bytes(damage)
+        with pytest.raises(StorageFailed, match="damaged"):
+            folder.read()
 
 
 def test_an_order_is_carried_out_once_and_acknowledged(folder: RolloutFolder) -> None:
