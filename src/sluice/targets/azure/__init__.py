@@ -1,0 +1,1 @@
+"""Azure Machine Learning as a target: ARM, and the traffic of endpoints there."""

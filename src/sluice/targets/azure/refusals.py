@@ -1,0 +1,86 @@
+"""ARM's answers of refusal as our errors: what was wrong, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sluice.errors import AccessDenied, NotFound, SluiceError
+from sluice.targets.azure.errors import AzureFailed, AzureLogin
+from sluice.targets.azure.transport import Request, Response
+
+_LONGEST: Final = 1500
+_ACTION = re.compile(r"perform action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
+_REMEDIES: Final = {
+    "SubscriptionNotFound": "Check `subscription` in stacks/<stack>/stack.yaml, and the login: az account show.",
+    "ResourceGroupNotFound": "Check `resourceGroup` in stacks/<stack>/stack.yaml.",
+    "RoleAssignmentExists": "Somebody has given this role already; run again: it is then taken as it is.",
+    "OutOfQuota": "Ask for more quota, or take fewer or smaller instances.",
+    "TooManyRequests": "Wait a little, then run it again: it goes on where it stopped.",
+}
+
+
+def refusal(request: Request, answer: Response) -> SluiceError:
+    """Return the error that an answer of 400 or more is."""
+    arm_code, message = said(answer.body)
+    what = f"{request.method} {named(request.url)}"
+    if answer.status == 401:
+        return AzureLogin(
+            f"Azure does not take the login: {message or 'it has ended'}",
+            remedy="Log in again: az login --tenant TENANT. The tenant is the subscription's.",
+        )
+    if answer.status == 403:
+        return _denied(what, message)
+    if answer.status == 404 and arm_code not in _REMEDIES:
+        return NotFound(f"Azure has no {named(request.url)}: {message or 'not found'}")
+    words = f"{what}: {arm_code or f'HTTP {answer.status}'}: {message}".rstrip(": ")
+    remedy = _REMEDIES.get(arm_code) or _REMEDIES.get("TooManyRequests" if answer.status == 429 else "", "")
+    return AzureFailed(words, remedy=remedy, details=_details(answer.body), status=answer.status, arm_code=arm_code)
+
+
+def operation_failed(request: Request, body: Any) -> AzureFailed:
+    """Return the error of a long-running operation that ended badly."""
+    arm_code, message = said(body)
+    words = f"{request.method} {named(request.url)}: {arm_code or 'failed'}: {message}".rstrip(": ")
+    return AzureFailed(words, remedy=_REMEDIES.get(arm_code, ""), details=_details(body), status=200, arm_code=arm_code)
+
+
+def _denied(what: str, message: str) -> AccessDenied:
+    found = _ACTION.search(message)
+    if not found:
+        return AccessDenied(f"{what}: Azure refuses: {message}", remedy="See: sluice access check.")
+    return AccessDenied(
+        f"{what}: the login lacks {found['action']} at {found['scope']}",
+        remedy="Ask an administrator for a role that has it (sluice access check says which), or log in again if it"
+        " was given just now: roles take minutes to take effect.",
+    )
+
+
+def said(body: Any) -> tuple[str, str]:
+    """Return ARM's code and message: of an error, or of an operation or a resource that holds one."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return "", ""
+    return str(error.get("code") or ""), str(error.get("message") or "")[:_LONGEST]
+
+
+def _details(body: Any) -> str:
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    return "\n".join(_inner(error, 0))[:_LONGEST] if isinstance(error, Mapping) else ""
+
+
+def _inner(error: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Yield the causes below an error: ARM nests them, and the innermost says most."""
+    inner = error.get("details")
+    for one in inner if isinstance(inner, list) and depth < 4 else ():
+        if isinstance(one, Mapping):
+            yield f"{'  ' * depth}{one.get('code', '')}: {one.get('message', '')}".strip()
+            yield from _inner(one, depth + 1)
+
+
+def named(url: str) -> str:
+    """Return what a URL is about: kind and name, without host, query and the long way there."""
+    path = url.partition("?")[0].partition("://")[2].partition("/")[2]
+    parts = path.rpartition("providers/")[2].split("/")[1:] or path.split("/")
+    return "/".join(parts[2:] if len(parts) > 2 and parts[0] == "workspaces" else parts)
