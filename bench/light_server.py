@@ -48,7 +48,7 @@ def whole(buffer: bytes) -> int | None:
 def answer_of(name: str) -> bytes:
     """Return the whole answer of a server with that name."""
     body = json.dumps({"name": name}).encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-name: {name}\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

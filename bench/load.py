@@ -27,6 +27,8 @@ class Load:
     """Requests in a row from `clients` clients; every second one opens a connection for each request.
 
     While `owner` names a deployment, an answer by another one is a stray, if the request began and ended meanwhile.
+    `name_header` is the header of an answer that names the deployment. A client rests `pause_s` seconds after each
+    answer.
     """
 
     port: int
@@ -34,6 +36,8 @@ class Load:
     body: str
     clients: int
     owner: str | None = None
+    name_header: str = "azureml-model-deployment"
+    pause_s: float = 0.0
     answered: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     strays: int = 0
@@ -86,6 +90,8 @@ class Load:
             if not (keep and answer.reusable):
                 await _close(streams)
                 streams = None
+            if self.pause_s:
+                await asyncio.sleep(self.pause_s)
         await _close(streams)
 
     async def _connect(self) -> Streams:
@@ -102,7 +108,7 @@ class Load:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:]) if name}
         await reader.readexactly(int(headers["content-length"]) if "content-length" in headers else _no_length())
         reusable = headers.get("connection") != "close"
-        return Answer(int(lines[0].split()[1]), headers.get("azureml-model-deployment", "?"), reusable)
+        return Answer(int(lines[0].split()[1]), headers.get(self.name_header, "?"), reusable)
 
     def _count(self, answer: Answer, era: int, took: float) -> None:
         self.latencies.append(took)

@@ -111,9 +111,14 @@ def abort(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes 
 
     Example: sluice rollout abort --stack prod --endpoint chat --yes
     """
-    from sluice.rollout.models import Command
+    from sluice.rollout.models import Command, Phase
 
-    return _ordered(stack, endpoint, Command.ABORT, "Give up the rollout of {} and go back?", yes=yes)
+    status = _ordered(stack, endpoint, Command.ABORT, "Give up the rollout of {} and go back?", yes=yes)
+    after = _follower(local_target(stack), stack, endpoint).look()
+    if status or not after or after.phase is not Phase.DONE:
+        return status
+    note(f"it had reached its goal by then; go back: sluice rollback --endpoint {after.walk.endpoint}", "red")
+    return 1
 
 
 def retry(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes = False) -> int:

@@ -65,7 +65,9 @@ def rollback(target: LocalTarget, endpoint: str, who: str) -> Open | Ended:
     folder = local.folder_of(target, endpoint)
     try:
         if is_open(folder):
-            return give(target, endpoint, Command.ABORT, who)
+            walk = give(target, endpoint, Command.ABORT, who)
+            if walk.state.phase is not Phase.DONE:  # it was there already, and waited for what was in flight
+                return walk
     except StorageFailed:
         return _ended_blindly(target, folder, who)
     history = folder.history()

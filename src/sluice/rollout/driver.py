@@ -29,6 +29,9 @@ ORDERS_EVERY_S = 0.1
 READINGS_EVERY_S = 1.0
 # The gateway writes its access log some time after the answer (FLUSH_MS of its bootstrap).
 LOGGED_S = 0.5
+SETTLED_EVERY_S = 0.5
+# For receivers of notices that are slow, at the end.
+TOLD_S = 10.0
 # A record at least so often while nothing happens: a walk that is read again has lost no more time than this.
 RECORD_EVERY_S = 5.0
 
@@ -71,7 +74,9 @@ class _Driver:
         self._trouble = ""
 
     def resume(self) -> None:
-        """Do again what was decided last: it may not have been done."""
+        """Do again what was decided last: it may not have been done; nor may people have been told."""
+        for event in self.walk.events:
+            self.parts.teller.tell(_notice(event, self.walk))
         last, before = self.walk.last, self.walk.before_last
         if last and before:
             _, actions = step(before, last.readings, last.now)
@@ -89,10 +94,12 @@ class _Driver:
         self._read_at = now
         if not (actions or _news(before, state, readings, measured) or now - before.clock >= RECORD_EVERY_S):
             return False
-        self._write(Record(now, readings), state, measured)
+        self._write(Record(now, readings), measured)
         self._do(actions, self.walk.records - 1)
-        parts.folder.acknowledge(self.walk.numbered)
+        if state.step != before.step:  # not before it is done: a successor does again what comes after a snapshot
+            parts.folder.append(snapshot(self.walk))
         parts.folder.show(state)
+        parts.folder.acknowledge(self.walk.numbered)  # who waits for it then finds the state that it led to
         parts.folder.compact(self.walk)
         parts.workers.keep(state.step, state.attempt)
         return bool(actions)
@@ -106,18 +113,28 @@ class _Driver:
             self.parts.wait(ORDERS_EVERY_S)
 
     def finish(self) -> None:
-        """Wait for what is in flight, count for the last time, write the receipt, let go of the endpoint."""
+        """Wait for what is in flight, count for the last time, let go of the endpoint, write the receipt."""
         parts, walk = self.parts, self.walk
         parts.workers.stop()
         if all(one.id != walk.started.id for one in parts.folder.history()):
-            parts.world.settle(_left(walk.state), parts.rollout.drain_s)
+            self._settle()
             parts.wait(LOGGED_S)
             measured = parts.meter.read(None)
             self._counted(measured)
+            parts.world.give_free()  # before it is said that it has ended: whoever reads that may set weights
             parts.folder.remember(ended_of(self.walk.state, self.walk.started, self._receipt(), parts.clock()))
         parts.world.give_free()
+        parts.folder.acknowledge(max((order.number for order in self._orders()), default=0))
         parts.meter.close()
-        parts.teller.close(10.0)
+        parts.teller.close(TOLD_S)
+
+    def _settle(self) -> None:
+        """Wait until nothing is in flight on what was left, or somebody wants something else."""
+        parts = self.parts
+        until = parts.clock() + parts.rollout.drain_s
+        while (left := until - parts.clock()) > 0 and not self._orders():
+            if parts.world.settle(_left(self.walk.state), min(left, SETTLED_EVERY_S)):
+                return
 
     def _receipt(self) -> Mapping[str, Mapping[str, Tallied]]:
         return {"before": self.walk.started.before, "during": self.walk.tally, "after": self.walk.later}
@@ -145,15 +162,13 @@ class _Driver:
     def _orders(self) -> tuple[Order, ...]:
         return self.parts.folder.orders(self.walk.numbered)
 
-    def _write(self, record: Record, state: State, measured: Measured) -> None:
+    def _write(self, record: Record, measured: Measured) -> None:
         walk = self.walk
         numbered = max([walk.numbered, *(order.number for order in record.readings.orders)])
         during, later = _tallied(walk, measured)
         line = record_line(record, measured.position, (during, later), numbered, measured.troubles)
         self.parts.folder.append(line)
         self.walk = after(walk, line)
-        if state.step != walk.state.step:
-            self.parts.folder.append(snapshot(self.walk))
 
     def _counted(self, measured: Measured) -> None:
         during, later = _tallied(self.walk, measured)

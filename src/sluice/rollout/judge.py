@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sluice.rollout.models import Judged, Metric, MetricKind, Readings, Sample, Verdict, Walk
+from sluice.judging.verdicts import Verdict
+from sluice.rollout.models import Judged, Metric, MetricKind, Readings, Sample, Walk
 from sluice.rollout.proportions import Bet, Counts, placed
 from sluice.spec.frozen import frozen_map
 

@@ -99,9 +99,9 @@ class LocalWorld:
             stop=stop,
         )
 
-    def settle(self, leaving: str, drain_s: float) -> None:
-        """Wait until nothing is in flight on a deployment that was left, at most `drain_s` seconds."""
-        gateways.router(self.target, self.endpoint).drained(leaving, drain_s)
+    def settle(self, leaving: str, drain_s: float) -> bool:
+        """Wait until nothing is in flight on a deployment that was left, at most `drain_s` seconds; tell whether so."""
+        return gateways.router(self.target, self.endpoint).drained(leaving, drain_s)
 
     def give_free(self) -> None:
         """Let others change weights again."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.judge import forgiven, fresh_step, judged, overall
 from sluice.rollout.models import (
     ENDED,
@@ -20,7 +21,6 @@ from sluice.rollout.models import (
     Readings,
     State,
     Step,
-    Verdict,
     Walk,
 )
 from sluice.spec.frozen import frozen_map
@@ -48,7 +48,7 @@ def step(state: State, readings: Readings, now: float) -> Next:
     if state.phase in ENDED:
         return state, ()
     state = _observed(state, readings, now)
-    for decide in (_returned, _commanded, _failed_over, _failed, _overdue, _misrouted, _forward):
+    for decide in (_returned, _commanded, _failed_over, _failed, _overdue, _misrouted, _alone, _forward):
         if (found := decide(state, readings)) is not None:
             return found
     return state, ()
@@ -194,6 +194,18 @@ def _misrouted(state: State, readings: Readings) -> Next | None:
     if state.phase is Phase.HELD or readings.live is None or same(readings.live, wanted(state)):
         return None
     return state, (Action(ActionKind.ROUTE, wanted(state)),)
+
+
+def _alone(state: State, readings: Readings) -> Next | None:
+    """Where the stable deployment died, nothing moves on: beside one that answers nobody, any other looks good."""
+    blue, green = state.walk.blue, state.walk.green
+    gone = f"{blue} has no replica that serves; nothing moves on to {green} before it is back (failover is off)"
+    serves, before_all = readings.ready.get(blue), state.step < _last_weight(state.walk)
+    if state.says == gone:
+        return (state, ()) if serves is not True else _told(replace(state, says=f"{blue} serves again"))
+    if serves is not False or not before_all or state.phase is not Phase.WALKING or state.walk.failover:
+        return None
+    return _told(replace(state, says=gone))
 
 
 def _forward(state: State, readings: Readings) -> Next | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.proportions import Bet, Counts
 from sluice.spec.frozen import frozen_map
 from sluice.spec.rollout import OnFailure, StepKind
@@ -29,14 +30,6 @@ class Step:
     cohort: Cohort | None = None
     says: str = ""
     source: int | None = None
-
-
-class Verdict(StrEnum):
-    """What a gate says. No data is never a pass."""
-
-    PASS = "pass"  # noqa: S105 - a verdict
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
 
 
 class MetricKind(StrEnum):

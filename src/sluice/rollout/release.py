@@ -12,6 +12,7 @@ from typing import Any
 from sluice.errors import Busy, Interrupted
 from sluice.rollout import local
 from sluice.rollout.documents import rollout_of
+from sluice.rollout.driver import TOLD_S
 from sluice.rollout.files import Ended, Open, RolloutFolder, Started
 from sluice.rollout.machine import begin, same
 from sluice.rollout.meters.local import before
@@ -81,7 +82,7 @@ def release(target: LocalTarget, goal: Goal, *, detach: bool = False) -> Release
     local.supervise(target, goal.endpoint)
     if detach:
         return Released(Standing.WAITING, "the rollout goes on by itself", walk.state)
-    return _followed(target, folder, walk)
+    return _followed(target, folder, walk, goal)
 
 
 def rolled_back(folder: RolloutFolder, version: str) -> Ended | None:
@@ -164,14 +165,14 @@ def _turn_back(folder: RolloutFolder, walk: Open, goal: Goal) -> None:
     folder.order(Command.ABORT, goal.who)
 
 
-def _followed(target: LocalTarget, folder: RolloutFolder, walk: Open) -> Released:
+def _followed(target: LocalTarget, folder: RolloutFolder, walk: Open, goal: Goal) -> Released:
     """Follow a walk until it has ended or waits, telling how it goes."""
     told, unattended = "", time.monotonic()
     while True:
         state = folder.shown() or walk.state
         if (ended := _ended(folder, walk)) is not None:
-            local.dismiss(target, walk.state.walk.endpoint)
-            return _result(ended, state)
+            _dismissed(target, folder, walk)
+            return _result(ended, state, goal)
         if state.phase in _WAITING and not folder.orders(0):
             return Released(Standing.FAILED if state.phase is Phase.HELD else Standing.WAITING, state.says, state)
         if target.cancelled():
@@ -182,6 +183,14 @@ def _followed(target: LocalTarget, folder: RolloutFolder, walk: Open) -> Release
             told = line
         unattended = _attended(target, folder, walk, unattended)
         time.sleep(_LOOK_EVERY_S)
+
+
+def _dismissed(target: LocalTarget, folder: RolloutFolder, walk: Open) -> None:
+    """Forget the gatekeeper once it has told people of the end; it does not wait long for them."""
+    until = time.monotonic() + TOLD_S + _LOOK_EVERY_S
+    while folder.alive() and time.monotonic() < until and not target.cancelled():
+        time.sleep(_LOOK_EVERY_S)
+    local.dismiss(target, walk.state.walk.endpoint)
 
 
 def _attended(target: LocalTarget, folder: RolloutFolder, walk: Open, since: float) -> float:
@@ -201,6 +210,7 @@ def _ended(folder: RolloutFolder, walk: Open) -> Ended | None:
     return next((one for one in folder.history() if one.id == walk.started.id), None)
 
 
-def _result(ended: Ended, state: State) -> Released:
-    reached = ended.phase is Phase.DONE
+def _result(ended: Ended, state: State, goal: Goal) -> Released:
+    """A walk to another goal was given up for this one: then where it came from is where it should be."""
+    reached = (ended.phase is Phase.DONE) == same(goal.routing, Routing(ended.goal))
     return Released(Standing.REACHED if reached else Standing.FAILED, ended.says, state)

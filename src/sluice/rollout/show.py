@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.files import Ended, Event, Open
 from sluice.rollout.judge import verdict
 from sluice.rollout.machine import routing
-from sluice.rollout.models import ENDED, Judged, Metric, MetricKind, Phase, State, Step, Verdict, Walk
+from sluice.rollout.models import ENDED, Judged, Metric, MetricKind, Phase, State, Step, Walk
 from sluice.rollout.proportions import Counts, interval
 from sluice.rollout.show_words import cleaned, stamp
 from sluice.rollout.world import Tallied

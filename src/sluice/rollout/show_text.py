@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.files import Event
-from sluice.rollout.models import MetricKind, Phase, Verdict
+from sluice.rollout.models import MetricKind, Phase
 from sluice.rollout.show import MetricShown, Share, StepShown, View
 from sluice.rollout.show_words import (
     WIDTH,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from sluice.rollout.models import Verdict, WorkResult
+from sluice.judging.verdicts import Verdict
+from sluice.rollout.models import WorkResult
 from sluice.rollout.world import Result, Scene
 from sluice.spec.rollout import Work
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-from sluice.rollout.models import Sample, Verdict
+from sluice.judging.verdicts import Verdict
+from sluice.rollout.models import Sample
 from sluice.spec.frozen import frozen_map
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
@@ -128,8 +129,8 @@ class World(Protocol):
         """Return where the work of a step is done."""
         ...
 
-    def settle(self, leaving: str, drain_s: float) -> None:
-        """Wait until nothing is in flight on a deployment that was left, at most `drain_s` seconds."""
+    def settle(self, leaving: str, drain_s: float) -> bool:
+        """Wait until nothing is in flight on a deployment that was left, at most `drain_s` seconds; tell whether so."""
         ...
 
     def give_free(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sluice.errors import DeploymentFailed, NotFound
+from sluice.errors import DeploymentFailed, NotFound, StillUsed
 from sluice.spec.frozen import frozen_map
 from sluice.targets.local import deployments, gateways, traffic, wishes
 from sluice.targets.local.wish import revision_of
@@ -51,7 +51,9 @@ def test_the_same_wish_leaves_them_while_a_rollout_is_open_and_takes_them_away_a
     scaled = light.pids()
     assert len(light.deploy("green").replicas) == 2
     assert light.pids() == scaled
-    assert len(light.deploy("green", variables=frozen_map({"NAME": "new"})).replicas) == 2
+    with pytest.raises(StillUsed, match="what it runs is changed once that has ended"):
+        light.deploy("green", variables=frozen_map({"NAME": "new"}))
+    assert light.pids() == scaled, "what the rollout judges, and goes back to, stays what it is"
     traffic.close_walk(light.target, NAME, "w1")
     assert len(light.deploy("green", variables=frozen_map({"NAME": "new"})).replicas) == 1
     assert len(light.pids()) == 2, "the gateway and one replica"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -10,16 +12,17 @@ from threading import Event
 import pytest
 
 from sluice.errors import GatewayFailed, StorageFailed
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.driver import Parts, drive
 from sluice.rollout.files import Open, RolloutFolder, Started
 from sluice.rollout.machine import begin
-from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, Step, Verdict, Walk
+from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, Step, Walk
 from sluice.rollout.notify import Teller
 from sluice.rollout.proportions import Counts
 from sluice.rollout.workers import Workers
 from sluice.rollout.world import Measured, Result, Scene, Tallied
 from sluice.spec.frozen import frozen_map
-from sluice.spec.rollout import Rollout, RolloutStep, StepKind, Webhook, Work
+from sluice.spec.rollout import Notify, Rollout, RolloutStep, StepKind, Webhook, Work
 from sluice.traffic.router import Routing
 
 BLUE, GREEN = frozen_map({"blue": 100, "green": 0}), frozen_map({"blue": 0, "green": 100})
@@ -40,6 +43,7 @@ class FakeWorld:
     killed_at: int = -1
     refuses: int = 0
     free: bool = False
+    in_flight: bool = False
     healthy: Mapping[str, bool] = field(default_factory=lambda: {"blue": True, "green": True})
 
     def live(self) -> Routing:
@@ -64,8 +68,8 @@ class FakeWorld:
     def scene(self, folder: Path, stop: Event) -> Scene:
         return Scene("chat", "blue", "green", "http://127.0.0.1:1/score", folder, folder, stop=stop)
 
-    def settle(self, leaving: str, drain_s: float) -> None:
-        """Nothing is ever in flight here."""
+    def settle(self, leaving: str, drain_s: float) -> bool:
+        return not self.in_flight
 
     def give_free(self) -> None:
         self.free = True
@@ -154,6 +158,41 @@ def test_a_bad_one_is_sent_back_and_remembered(folder: RolloutFolder) -> None:
     assert world.history[-1] == dict(BLUE)
     assert folder.history()[-1].phase is Phase.ROLLED_BACK
     assert "errors" in folder.history()[-1].says
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_people_are_told_all_whoever_was_killed_when(tmp_path: Path, killed_at: int) -> None:
+    said = {}
+    for name, world in (("alive", FakeWorld()), ("killed", FakeWorld(killed_at=killed_at))):
+        folder = RolloutFolder(tmp_path / name)
+        walk = begun(folder, walk_of(*CANARY))
+        with suppress(Killed):
+            drive(parts(folder, world), walk)
+        drive(parts(folder, world), folder.read() or walk)
+        said[name] = [(event.phase, event.step) for event in (folder.read() or walk).events]
+    assert said["killed"] == said["alive"]
+
+
+def test_a_notice_that_was_not_delivered_before_a_kill_is_delivered_after_it(folder: RolloutFolder) -> None:
+    walk = drive(parts(folder, FakeWorld()), begun(folder, walk_of(*CANARY)))
+    file = folder.root / "told.jsonl"
+    late = replace(parts(folder, FakeWorld()), teller=Teller(folder.root, (Notify(file=file),)))
+    drive(late, walk)
+    drive(replace(late, teller=Teller(folder.root, (Notify(file=file),))), walk)
+
+    told = [json.loads(line)["id"] for line in file.read_text().splitlines()]
+    assert told == [event.id for event in walk.events]
+
+
+def test_an_order_ends_the_wait_for_what_is_in_flight(folder: RolloutFolder) -> None:
+    world = FakeWorld(in_flight=True)
+    waits = parts(folder, world, rollout=Rollout("chat", drain_s=1e9))
+    walk = drive(waits, begun(folder, walk_of(*CANARY)), lambda state: state.phase is Phase.DONE)
+    order = folder.order(Command.ABORT, "grace@desk")
+    drive(waits, walk)
+
+    assert not folder.pending(order)
+    assert (folder.history()[-1].phase, world.free) == (Phase.DONE, True)
 
 
 @pytest.mark.parametrize("killed_at", [1, 2, 3])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.judge import forgiven, judged, overall, verdict
-from sluice.rollout.models import Metric, MetricKind, Readings, Sample, Verdict, Walk
+from sluice.rollout.models import Metric, MetricKind, Readings, Sample, Walk
 from sluice.rollout.proportions import Counts
 from sluice.spec.frozen import frozen_map
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.machine import MOST_BETWEEN_S, Record, begin, part_way, replayed, same, step, wanted
 from sluice.rollout.models import (
     ENDED,
@@ -23,7 +24,6 @@ from sluice.rollout.models import (
     Sample,
     State,
     Step,
-    Verdict,
     Walk,
     WorkResult,
 )
@@ -188,6 +188,25 @@ def test_a_green_that_dies_is_taken_out() -> None:
     drive.read(samples=GOOD)
     drive.until(Phase.ROLLED_BACK, samples=GOOD, ready={"green": False, "blue": True})
     assert drive.live == Routing(BLUE)
+
+
+def test_beside_a_stable_one_that_died_nothing_moves_on_until_it_is_back() -> None:
+    drive, alone = Drive(walk_of(*CANARY)), {"green": True, "blue": False}
+    for _ in range(20):
+        drive.read(samples=GOOD, ready=alone)
+    assert (drive.state.phase, drive.live.weights) == (Phase.WALKING, {"blue": 90, "green": 10})
+    assert "blue has no replica that serves" in drive.state.says
+    drive.until(Phase.DONE, samples=GOOD, ready={"green": True, "blue": True})
+
+
+def test_where_failover_is_on_traffic_moves_to_the_one_that_serves() -> None:
+    drive = Drive(walk_of(*CANARY, failover=True))
+    drive.read(ready={"green": True, "blue": False})
+    assert drive.live.weights == GREEN
+    assert "traffic moves to green" in drive.state.says
+    both = Drive(walk_of(*CANARY, failover=True))
+    both.read(ready={"green": False, "blue": False})
+    assert both.live.weights == BLUE
 
 
 def test_a_clock_that_jumps_lets_no_hold_pass() -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sluice.rollout.models import Verdict
+from sluice.judging.gates import Said, judged, notes
+from sluice.judging.scores import Printed, Scores, merged, read
+from sluice.judging.verdicts import Verdict, worst_of
 from sluice.rollout.works import web
 from sluice.rollout.works.bodies import DEPLOYMENT
 from sluice.rollout.works.command import Command, run
-from sluice.rollout.works.noise import Said, judged, notes
-from sluice.rollout.works.reports import Done, worst_of
-from sluice.rollout.works.scores import Printed, Scores, merged, read
+from sluice.rollout.works.reports import Done
 from sluice.rollout.works.secrets import hidden, known_secrets, place, revealed, revealed_all
 from sluice.rollout.world import Json, Scene
 from sluice.spec.rollout import Evaluate

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works import web
 from sluice.rollout.works.bodies import DEPLOYMENT, asked, cases_for
 from sluice.rollout.works.reports import Done

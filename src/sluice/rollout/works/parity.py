@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works import web
 from sluice.rollout.works.bodies import DEPLOYMENT, MOST, asked, cases_for
 from sluice.rollout.works.command import Command, run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sluice.errors import SluiceError
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works.evaluate import evaluate
 from sluice.rollout.works.load import load
 from sluice.rollout.works.parity import parity

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice.errors import StorageFailed
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works.secrets import hidden
 from sluice.rollout.world import Json, Result
 from sluice.targets.local.files import write_private
@@ -28,13 +28,6 @@ class Done:
     says: str
     report: Json = field(default_factory=dict)
     cases: Sequence[Json] = ()
-
-
-def worst_of(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the verdict on all: one that fails fails them, one without data (or none at all) keeps them open."""
-    if Verdict.FAIL in verdicts:
-        return Verdict.FAIL
-    return Verdict.PASS if verdicts and set(verdicts) == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
 
 def shortened(text: str, longest: int = LONGEST_TEXT) -> str:

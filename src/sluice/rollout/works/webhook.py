@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works import web
 from sluice.rollout.works.reports import Done
 from sluice.rollout.works.secrets import hidden, known_secrets, place, revealed, revealed_all

@@ -19,7 +19,7 @@ from sluice.targets.local.processes.identity import ProcessIdentity, alive, iden
 from sluice.targets.local.secrets import read_connections
 from sluice.targets.local.state import DeploymentState, EndpointFile, EndpointState, Replica, Starting, running_contents
 from sluice.targets.local.target import LocalTarget
-from sluice.targets.local.usage import refuse_named_in_traffic, refuse_walked
+from sluice.targets.local.usage import refuse_changed_while_walked, refuse_named_in_traffic, refuse_walked
 from sluice.targets.local.wish import Wish, program_names, replicas_to_keep, revision_of
 
 # Longer than any request may last (300 s), so that draining never cuts an answer short.
@@ -43,6 +43,7 @@ def deploy(target: LocalTarget, wish: Wish) -> DeploymentState:
         AccessDenied: a connection its identity may not read.
         DeploymentFailed: new replicas that did not become healthy, with their last log lines; what served
             before still serves.
+        StillUsed: it is to change while a rollout of its endpoint is open.
     """
     credentials = read_connections(target, wish.identity, wish.connections)
     deployment = _brought_up(target, wishes.Kept(wish, credentials))
@@ -66,6 +67,8 @@ def scale(target: LocalTarget, endpoint: str, name: str, count: int) -> str:
     current = file.must_load().deployments.get(name)
     if current is None:
         raise NotFound(f"endpoint {endpoint} has no deployment {name}", remedy="Make it: sluice up")
+    if len(replicas.running(target, endpoint) & {one.program for one in current.replicas}) >= count:
+        return ""  # all are ready: what serves was, and Envoy sees to the rest
     kept = wishes.kept(target.paths, endpoint, name, current.revision)
     scaled = _brought_up(target, kept, max(count, len(current.replicas)))
     finish_draining(target, file, _ADDED_DRAIN_S, only=name)
@@ -163,6 +166,8 @@ def _announce(target: LocalTarget, file: EndpointFile, wish: Wish, revision: str
         current = state.deployments.get(wish.name)
         if at_least:
             _refuse_changed(state, wish.name, revision)
+        elif current and current.revision != revision:
+            refuse_changed_while_walked(state, wish.name)
         surge = len(current.replicas) if current and state.walk else 0
         wanted = max(wish.instance_count, at_least, surge)
         kept = replicas_to_keep(current, revision, wanted, replicas.running(target, wish.endpoint))

@@ -100,7 +100,9 @@ def apply(target: LocalTarget, state: EndpointState) -> None:
     envoy.route(gateway.deployments, state.routing, state.name)
     envoy.set_auth(state.auth)
     wanted = {cluster_name(one) for one in _backends(state)}
-    envoy.remove([name for name in envoy.live().clusters if name not in wanted])
+    left = [name for name in envoy.live().clusters if name not in wanted]
+    if left:
+        envoy.remove(left)
     _rotate_access_log(envoy)
 
 

@@ -58,6 +58,19 @@ def refuse_walked(state: EndpointState, name: str) -> None:
         )
 
 
+def refuse_changed_while_walked(state: EndpointState, name: str) -> None:
+    """Raise StillUsed while the endpoint has an open rollout: what it judges and goes back to stays what it is."""
+    if state.walk:
+        raise StillUsed(
+            f"deployment {name} is part of an open rollout of endpoint {state.name}; what it runs is changed once that"
+            " has ended",
+            remedy=(
+                f"See it: sluice rollout status --endpoint {state.name}."
+                f" Give it up: sluice rollout abort --endpoint {state.name}"
+            ),
+        )
+
+
 def refuse_named_in_traffic(state: EndpointState, name: str) -> None:
     """Raise StillUsed while the endpoint's traffic names the deployment, even with weight 0."""
     if name in state.routing.weights or name in state.routing.mirror:

@@ -22,7 +22,7 @@ _STATS = {
     Xds.AUTH: f"extension_config_discovery.http_filter.{AUTH}",
     Xds.LISTENER: "listener_manager.lds",
 }
-_POLL_S = 0.01
+_POLL_S = 0.002
 _LOG_TAIL = 4096
 
 

@@ -16,7 +16,7 @@ from sluice.targets.local.envoy.bootstrap import GatewayPaths
 from sluice.targets.local.envoy.clusters import Json, cluster_name, clusters
 from sluice.targets.local.envoy.desired import Auth, Backend
 from sluice.targets.local.envoy.door import auth_filter
-from sluice.targets.local.envoy.files import Live, Xds, read_live, read_resources, write_resources
+from sluice.targets.local.envoy.files import Live, Xds, read_live, read_resources, version_of, write_resources
 from sluice.targets.local.envoy.routes import route_configuration
 from sluice.traffic.router import Routing, check_routing
 
@@ -109,7 +109,10 @@ class EnvoyRouter:
         return _quiet(lambda: self.in_flight(deployment), deadline_s)
 
     def _put(self, kind: Xds, resources: Sequence[Json]) -> None:
-        before, rejections = read_resources(self.paths, kind), self.admin.rejections(kind)
+        before = read_resources(self.paths, kind)
+        if before == resources and self.admin.version(kind) == version_of(resources):
+            return
+        rejections = self.admin.rejections(kind)
         version = write_resources(self.paths, kind, resources)
         try:
             self.admin.wait_applied(kind, version, rejections, self.apply_s)
