@@ -120,7 +120,21 @@ def changes(metadata: Any) -> list[str]:
     detail = metadata.detailed_diff or {}
     old = (metadata.old.outputs if metadata.old else None) or {}
     new = (metadata.new.inputs if metadata.new else None) or {}
-    return [f"{path}: {_shown(old, path)} => {_shown(new, path)}" for path in detail]
+    shown = [f"{path}: {_shown(old, path)} => {_shown(new, path)}" for path in detail if not _of_rollout(path)]
+    return [*shown, *_rollout(list(detail), new)]
+
+
+def _of_rollout(path: str) -> bool:
+    return re.split(r"[.\[]", path, maxsplit=1)[0] in {"rollout", "rolloutSecrets"}
+
+
+def _rollout(paths: list[str], new: Any) -> list[str]:
+    """Return in words how weights are walked, and that this has changed: all of it would be a page."""
+    if not new.get("rollout"):
+        return ["rollout: removed"] if any(map(_of_rollout, paths)) else []
+    walked = any(path.startswith("weights") for path in paths)
+    told = [f"walked in {len(new['rollout'].get('steps', []))} steps"] if walked else []
+    return [*told, "rollout changed"] if any(map(_of_rollout, paths)) else told
 
 
 def _shown(tree: Any, path: str) -> str:

@@ -13,7 +13,7 @@ from pulumi.automation.errors import CommandError
 from sluice.errors import Busy, EngineFailed, EngineMissing, SluiceError
 from sluice.images.failures import build_failure
 
-_LABELS = re.compile(r"^(error: |warning: |an unhandled error occurred: )+")
+_LABELS = re.compile(r"^(error: |warning: |an unhandled error occurred: |1 error occurred:\s*\* )+")
 # What Pulumi says before the reason that a provider's check gave.
 _CHECKED = re.compile(r"sluice:index:\w+ resource '[^']+'(: property \S+ value \{.*?\})? has a problem: ")
 _IMAGE_CHECKED = re.compile(r"docker-build:index:Image resource '[^']+'(: property \S+ value \{.*?\})? has a problem: ")

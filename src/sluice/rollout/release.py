@@ -15,6 +15,7 @@ from sluice.rollout.documents import rollout_of
 from sluice.rollout.driver import TOLD_S
 from sluice.rollout.files import Ended, Open, RolloutFolder, Started
 from sluice.rollout.machine import begin, same
+from sluice.rollout.memory import given_up, seen_good
 from sluice.rollout.meters.local import before
 from sluice.rollout.models import ENDED, Command, Phase, State, Walk
 from sluice.rollout.plan_walk import needs_walk, version_of, walk_of
@@ -74,7 +75,7 @@ def release(target: LocalTarget, goal: Goal, *, detach: bool = False) -> Release
         if not needs_walk(live.weights, goal.routing.weights):
             traffic.set_routing(target, goal.endpoint, goal.routing)
             return Released(Standing.REACHED)
-        if (bad := rolled_back(folder, version)) is not None:
+        if (bad := given_up(folder.history(), version)) is not None:
             return _left_alone(folder, goal, bad)
         walk = _begun(target, folder, goal, version, live.weights)
     elif walk.state.walk.goal_hash != version:
@@ -83,13 +84,6 @@ def release(target: LocalTarget, goal: Goal, *, detach: bool = False) -> Release
     if detach:
         return Released(Standing.WAITING, "the rollout goes on by itself", walk.state)
     return _followed(target, folder, walk, goal)
-
-
-def rolled_back(folder: RolloutFolder, version: str) -> Ended | None:
-    """Return the walk that last led to this version, where it was given up and not forgiven since."""
-    tried = [one for one in folder.history() if one.version == version]
-    last = tried[-1] if tried else None
-    return last if last and last.phase is not Phase.DONE and not last.forgiven else None
 
 
 def left_alone_since(folder: RolloutFolder, since: float) -> str | None:
@@ -142,16 +136,8 @@ def _begun(target: LocalTarget, folder: RolloutFolder, goal: Goal, version: str,
 
 
 def _walk(folder: RolloutFolder, rollout: Rollout, live: Weights, goal: Goal, version: str) -> Walk:
-    straight = _seen_good(folder, version, rollout.fast_track_s)
+    straight = seen_good(folder.history(), version, time.time() - rollout.fast_track_s)
     return walk_of(rollout, live, goal.routing.weights, version, straight=straight)
-
-
-def _seen_good(folder: RolloutFolder, version: str, within_s: float) -> bool:
-    """Tell whether this version served all of the traffic lately: at a walk's good end, or when one began."""
-    since = time.time() - within_s
-    history = folder.history()
-    good = any(one.version == version and one.phase is Phase.DONE and one.ended >= since for one in history)
-    return good or any(one.stable_version == version and one.began >= since for one in history)
 
 
 def _turn_back(folder: RolloutFolder, walk: Open, goal: Goal) -> None:

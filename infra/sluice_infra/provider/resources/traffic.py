@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from sluice.spec.frozen import frozen_map
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 DETACH = "SLUICE_ROLLOUT_DETACH"
 WHO = "SLUICE_WHO"
-_LOG_LINES = 8
+_LOG_LINES, _LOG_LOOKED_AT = 8, 400
+_TELLING = re.compile(r"error|exception|traceback|failed|fatal|refused| E \[", re.IGNORECASE)
 
 
 class TrafficHandler(Handler):
@@ -119,7 +121,7 @@ def _failure(target: LocalTarget, endpoint: str, released: Released) -> str:
     if state is None:
         return released.says
     walk = state.walk
-    lines = last_words(target, endpoint, walk.green, _LOG_LINES)
+    lines = _telling(last_words(target, endpoint, walk.green, _LOG_LOOKED_AT))
     logged = "".join(f"\n    {line}" for line in lines)
     words = f"\n  last lines of {walk.green}:{logged}" if lines else ""
     live = " ".join(f"{name}={weight}" for name, weight in walk.stable.items() if weight)
@@ -130,6 +132,11 @@ def _failure(target: LocalTarget, endpoint: str, released: Released) -> str:
         f"  See all: sluice rollout history --endpoint {endpoint}; mend {walk.green} and run up again, or try the same"
         f" again: sluice rollout retry --endpoint {endpoint}"
     )
+
+
+def _telling(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the last lines that speak of a fault, or the last ones where none does."""
+    return tuple(line for line in lines if _TELLING.search(line))[-_LOG_LINES:] or lines[-_LOG_LINES:]
 
 
 def _words(routing: Routing) -> str:
