@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
@@ -20,6 +21,7 @@ from sluice.cli.common import (
     one_of,
 )
 from sluice.cli.engine_run import run, runner
+from sluice.cli.waiting import status_of_rollouts
 from sluice.report import say, say_json, table
 
 OVERRIDE = "sluice:traffic"
@@ -59,7 +61,8 @@ def set_weights(
 ) -> int:
     """Set the weights: written into the stack's configuration, then applied by one `up`.
 
-    Deployments that are not named get 0. The sum is 0 or 100.
+    Deployments that are not named get 0. The sum is 0 or 100. With a rollout.yaml they are walked to; the exit status
+    is 3 while that waits.
 
     Example: sluice traffic set blue=0 green=100 --stack dev --yes
     """
@@ -70,11 +73,10 @@ def set_weights(
     refuse(wanted, state.deployments, state.name)
     if not confirm(f"Set {' '.join(weights)} on {state.name}?", yes=yes):
         return 1
+    began = time.time()
     with overridden(stack, state.name, wanted):
         run(stack, "up")
-    live = chosen_endpoint(local_target(stack), state.name).routing.weights
-    say(" ".join(f"{name}={weight}" for name, weight in sorted(live.items())))
-    return 0
+    return _told(stack, state.name, began)
 
 
 def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes = False) -> int:
@@ -88,10 +90,15 @@ def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes 
     if not runner(stack).set_object(OVERRIDE, name, None):
         say(f"{name} has no weights set by hand")
         return 0
+    began = time.time()
     run(stack, "up")
-    live = chosen_endpoint(local_target(stack), name).routing.weights
-    say(" ".join(f"{deployment}={weight}" for deployment, weight in sorted(live.items())))
-    return 0
+    return _told(stack, name, began)
+
+
+def _told(stack: str, endpoint: str, began: float) -> int:
+    live = chosen_endpoint(local_target(stack), endpoint).routing.weights
+    say(" ".join(f"{name}={weight}" for name, weight in sorted(live.items())))
+    return status_of_rollouts(local_target(stack), began)
 
 
 def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: str) -> None:
@@ -103,8 +110,24 @@ def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: 
 
 def _are_live(stack: str, endpoint: str, weights: Mapping[str, int]) -> bool:
     state = local_target(stack).endpoint(endpoint).load()
-    live = state.routing.weights if state else {}
-    return {k: v for k, v in live.items() if v} == {k: v for k, v in weights.items() if v}
+    return _same(state.routing.weights if state else {}, weights)
+
+
+def _are_walked_to(stack: str, endpoint: str, weights: Mapping[str, int]) -> bool:
+    """Tell whether a rollout to these weights is open: it waits, and goes on after the command that began it."""
+    target = local_target(stack)
+    if not target.paths.rollout(endpoint).exists():
+        return False
+    from sluice.rollout.control import is_open
+    from sluice.rollout.local import folder_of
+
+    folder = folder_of(target, endpoint)
+    state = folder.shown()
+    return state is not None and is_open(folder) and _same(state.walk.goal, weights)
+
+
+def _same(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    return {k: v for k, v in one.items() if v} == {k: v for k, v in other.items() if v}
 
 
 @contextmanager
@@ -122,7 +145,7 @@ def overridden(stack: str, endpoint: str, weights: Mapping[str, int]) -> Iterato
         try:
             yield
         finally:  # refused, interrupted, or answered with no; but where they are live, only something else failed
-            if not _are_live(stack, endpoint, weights):
+            if not (_are_live(stack, endpoint, weights) or _are_walked_to(stack, endpoint, weights)):
                 runner(stack).set_object(OVERRIDE, endpoint, before)
             lock.unlink(missing_ok=True)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
 from sluice.cli.engine_run import run
+from sluice.cli.waiting import status_of_rollouts
 from sluice.report import note, say
-
-if TYPE_CHECKING:
-    from sluice.targets.local.target import LocalTarget
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +47,7 @@ def up(
                 note("nothing was changed")
                 return 1
         _tell(stack, run(stack, "up").changed)
-    return 3 if _told_of_rollouts(local_target(stack), began) else 0
+    return status_of_rollouts(local_target(stack), began)
 
 
 def _pass_on(*, detach: bool) -> None:
@@ -59,30 +57,6 @@ def _pass_on(*, detach: bool) -> None:
     os.environ.setdefault("SLUICE_WHO", who(os.environ))
     if detach:
         os.environ["SLUICE_ROLLOUT_DETACH"] = "1"
-
-
-def _told_of_rollouts(target: LocalTarget, began: float) -> bool:
-    """Tell of each endpoint whose goal is not reached, since its rollout waits; return whether there is one."""
-    from sluice.targets.local.state import endpoints_of
-
-    names = [one.name for one in endpoints_of(target.paths) if target.paths.rollout(one.name).exists()]
-    waiting = [text for name in names if (text := _waits(target, name, began))]
-    for text in waiting:
-        note(text, "yellow")
-    return bool(waiting)
-
-
-def _waits(target: LocalTarget, endpoint: str, began: float) -> str | None:
-    from sluice.rollout.control import is_open
-    from sluice.rollout.local import folder_of
-    from sluice.rollout.progress import progress_line
-    from sluice.rollout.release import left_alone_since
-
-    folder = folder_of(target, endpoint)
-    state = folder.shown() if is_open(folder) else None
-    if state is None:
-        return left_alone_since(folder, began)
-    return f"{endpoint}: {state.phase}, {progress_line(state)}; see it: sluice rollout status --endpoint {endpoint}"
 
 
 def _weights(stack: str, endpoint: str | None, deployment: str | None) -> AbstractContextManager[None]:
