@@ -12,6 +12,7 @@ from sluice.errors import NotFound, UsageError
 from sluice.project import find_project, refuse_unknown_stack
 
 if TYPE_CHECKING:
+    from sluice.spec.settings import StackSettings
     from sluice.targets.local.state import EndpointState
     from sluice.targets.local.target import LocalTarget
 
@@ -27,6 +28,31 @@ DEFAULT_STACK = "dev"
 def project() -> Path:
     """Return the project's root. Raises UsageError outside of a project."""
     return find_project(Path.cwd())
+
+
+def target_of(stack: str) -> str:
+    """Return where a stack of this project lives: `local` or `azure`.
+
+    A file that does not hold the word is read no further: verbs on this machine start without YAML and schemas.
+    """
+    root = project()
+    refuse_unknown_stack(root, stack)
+    file = root / "stacks" / stack / "stack.yaml"
+    try:
+        if "azure" not in file.read_text(encoding="utf-8", errors="replace"):
+            return "local"
+    except FileNotFoundError:
+        return "local"
+    return settings_of(stack)[1].target
+
+
+def settings_of(stack: str) -> tuple[Path, StackSettings]:
+    """Return the project's root and a stack's settings. Raises UsageError, SpecError."""
+    from sluice.spec.settings import load_settings
+
+    root = project()
+    refuse_unknown_stack(root, stack)
+    return root, load_settings(root, stack)
 
 
 def local_target(stack: str) -> LocalTarget:

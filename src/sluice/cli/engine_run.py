@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,9 @@ def runner(stack: str) -> StackRunner:
 
 def run(stack: str, verb: Verb, *, expect_no_changes: bool = False) -> Outcome:
     """Run a verb and show what it does."""
+    from sluice.rollout.who import who
+
+    os.environ.setdefault("SLUICE_WHO", who(os.environ))  # for the provider, a grandchild of this process
     view = EventLines(Progress(), planned=verb == "preview")
     try:
         return runner(stack).run(verb, view.add, expect_no_changes=expect_no_changes)

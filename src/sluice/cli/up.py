@@ -37,7 +37,8 @@ def up(
     Examples: sluice up --stack dev --yes | sluice up -s dev -y --all-traffic blue | sluice up -y --detach
     """
     began = time.time()
-    _pass_on(detach=detach)
+    if detach:
+        os.environ["SLUICE_ROLLOUT_DETACH"] = "1"  # for the provider, a grandchild of this process
     with _weights(stack, endpoint, all_traffic):
         if not yes:
             if not run(stack, "preview").changed:
@@ -48,15 +49,6 @@ def up(
                 return 1
         _tell(stack, run(stack, "up").changed)
     return status_of_rollouts(local_target(stack), began)
-
-
-def _pass_on(*, detach: bool) -> None:
-    """Tell the provider, a grandchild of this process, what the engine has no place for."""
-    from sluice.rollout.who import who
-
-    os.environ.setdefault("SLUICE_WHO", who(os.environ))
-    if detach:
-        os.environ["SLUICE_ROLLOUT_DETACH"] = "1"
 
 
 def _weights(stack: str, endpoint: str | None, deployment: str | None) -> AbstractContextManager[None]:

@@ -141,11 +141,15 @@ def _role(written: str) -> str:
 
 def _azure_gives(one: Assignment, specs: SpecSet) -> bool:
     endpoint = specs.endpoints.get(one.identity)
-    if endpoint is None or endpoint.identity.type is not IdentityType.SYSTEM_ASSIGNED:
-        return False
-    return (one.role, one.scope) in _SYSTEM_HAS or (
-        azure_gives_secrets(endpoint) and (one.role, one.scope) == (SECRETS_READER, WORKSPACE)
-    )
+    return endpoint is not None and one in given_by_azure(endpoint)
+
+
+def given_by_azure(endpoint: Endpoint) -> tuple[Assignment, ...]:
+    """Return what Azure itself gives an endpoint's own identity when it makes the endpoint."""
+    if endpoint.identity.type is not IdentityType.SYSTEM_ASSIGNED:
+        return ()
+    given = _SYSTEM_HAS | ({(SECRETS_READER, WORKSPACE)} if azure_gives_secrets(endpoint) else set())
+    return tuple(Assignment(endpoint.name, role, scope) for role, scope in sorted(given))
 
 
 def azure_gives_secrets(endpoint: Endpoint) -> bool:

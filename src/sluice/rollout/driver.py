@@ -19,9 +19,9 @@ from sluice.rollout.files import Ended, Event, Open, RolloutFolder, Started, aft
 from sluice.rollout.machine import Record, step, wanted
 from sluice.rollout.models import ENDED, WORK, Action, ActionKind, Order, Phase, Readings, State, Step
 from sluice.rollout.notify import Notice, Teller
-from sluice.rollout.workers import Workers
+from sluice.rollout.workers import Workers, goes_on
 from sluice.rollout.world import Measured, Meter, Scene, Tallied, World
-from sluice.spec.rollout import Rollout, StepKind
+from sluice.spec.rollout import Rollout, StepKind, Work
 from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
 
@@ -63,6 +63,7 @@ def drive(parts: Parts, walk: Open, enough: Callable[[State], bool] = lambda _: 
             break
         if not driver.look():
             driver.rest()
+    parts.workers.stop()
     return driver.walk
 
 
@@ -71,7 +72,7 @@ class _Driver:
         self.parts = parts
         self.walk = walk
         self._read_at = 0.0
-        self._trouble = ""
+        self._troubles: set[str] = set()
 
     def resume(self) -> None:
         """Do again what was decided last: it may not have been done; nor may people have been told."""
@@ -82,7 +83,12 @@ class _Driver:
             _, actions = step(before, last.readings, last.now)
             self._do(actions, self.walk.records - 1)
         state = self.walk.state
-        if state.phase not in ENDED and _works(state) and state.attempt and state.work is None:
+        if state.phase in ENDED:
+            return
+        for index in range(state.step):
+            if goes_on(self._work(index)):
+                self._start(index, 0)
+        if _works(state) and state.attempt and (state.work is None or goes_on(self._work(state.step))):
             self._start(state.step, state.attempt)
 
     def look(self) -> bool:
@@ -143,20 +149,22 @@ class _Driver:
         live, ready = self._live(), self._ready()
         measured = self.parts.meter.read(live)
         works, orders = self.parts.workers.finished(), self._orders()
+        for trouble in self.parts.workers.troubles():
+            self._troubled(trouble)
         return measured, Readings(live, measured.samples, measured.numbers, works, orders, ready)
 
     def _live(self) -> Routing | None:
         try:
             return self.parts.world.live()
         except SluiceError as error:
-            self._troubled(error)
+            self._troubled(error.message)
             return None
 
     def _ready(self) -> Mapping[str, bool]:
         try:
             return self.parts.world.ready()
         except SluiceError as error:
-            self._troubled(error)
+            self._troubled(error.message)
             return {}
 
     def _orders(self) -> tuple[Order, ...]:
@@ -188,12 +196,15 @@ class _Driver:
         try:
             self.parts.world.route(routing)
         except SluiceError as error:  # the machine asks again as long as the router shows others
-            self._troubled(error)
+            self._troubled(error.message)
             self.parts.wait(ORDERS_EVERY_S)
 
+    def _work(self, index: int) -> Work | None:
+        source = self.walk.state.walk.steps[index].source
+        return self.parts.rollout.steps[source].work if source is not None else None
+
     def _start(self, index: int, attempt: int) -> None:
-        parts, source = self.parts, self.walk.state.walk.steps[index].source
-        work = parts.rollout.steps[source].work if source is not None else None
+        parts, work = self.parts, self._work(index)
         if work is not None:
             folder = parts.folder.work / f"{self.walk.started.id}-{index}-{attempt}"
             told = f"{index + 1} of {len(self.walk.state.walk.steps)}", _weights(self.walk.state)
@@ -211,13 +222,13 @@ class _Driver:
         self.walk = after(self.walk, line)
         self.parts.teller.tell(_notice(event, self.walk))
 
-    def _troubled(self, error: SluiceError) -> None:
+    def _troubled(self, trouble: str) -> None:
         """Tell of a trouble once, not at each look."""
-        if error.message != self._trouble:
-            self._trouble = error.message
+        if trouble not in self._troubles:
+            self._troubles.add(trouble)
             state = self.walk.state
-            identifier = f"{self.walk.started.id}:{self.walk.records}:trouble"
-            says = f"{error.message}; tried again"
+            identifier = f"{self.walk.started.id}:{self.walk.records}:trouble{len(self._troubles)}"
+            says = f"{trouble}; tried again"
             self._happened(Event(identifier, self.parts.clock(), state.phase, state.step, says, _weights(state)))
 
 

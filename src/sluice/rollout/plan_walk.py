@@ -9,7 +9,7 @@ from typing import Any
 
 from sluice.rollout.metrics import metrics_of
 from sluice.rollout.models import Metric, Step, Walk
-from sluice.spec.rollout import HeaderRule, Rollout, RolloutStep, StepKind
+from sluice.spec.rollout import HeaderRule, Load, Rollout, RolloutStep, StepKind
 from sluice.traffic.router import Cohort
 from sluice.traffic.weights import Weights
 
@@ -24,7 +24,7 @@ def walk_of(rollout: Rollout, stable: Weights, goal: Weights, version: str, *, s
     """Return the walk from `stable` to `goal`, both 100 in sum; `version` is the hash of what is to go live.
 
     Where no step gives all of the goal, the last one does, before the bake. One that goes `straight` there, since the
-    version was seen good before, has only these two.
+    version was seen good before, has only these two, and the live loads.
     """
     names = list(dict.fromkeys([*stable, *goal]))
     green = max(names, key=lambda name: goal.get(name, 0) - stable.get(name, 0))
@@ -64,6 +64,9 @@ def _steps(written: tuple[RolloutStep, ...], green: str) -> Iterator[Step]:
 
 
 def _straight(rollout: Rollout) -> Iterator[Step]:
+    for source, step in enumerate(rollout.steps):  # without traffic it would pass no gate either
+        if isinstance(step.work, Load) and step.work.live:
+            yield Step(StepKind.LOAD, says=step.says, source=source)
     yield Step(StepKind.WEIGHT, 100)
     for source, step in enumerate(rollout.steps):
         if step.kind is StepKind.BAKE:

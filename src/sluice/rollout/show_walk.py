@@ -80,6 +80,8 @@ def work_words(work: Work, walk: Walk) -> str:
         return _evaluation(work)
     if isinstance(work, Webhook):
         return f"asks another system ({work.method}), for at most {duration(work.wait_s)}"
+    if isinstance(work, Load) and work.live:
+        return f"{work.rate:g} requests a second by the weights from here to the end of the rollout; judged like all"
     if isinstance(work, Load):
         return f"{work.requests} requests to {walk.green}, {work.rate:g} a second; {_most_failures(work)}"
     at_least = f"mean at least {work.mean_at_least:g}, worst at least {work.worst_at_least:g}"

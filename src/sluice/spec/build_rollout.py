@@ -137,6 +137,7 @@ def _load(node: Node, root: Path) -> Load:
         recorded=flag(node, "recorded"),
         failures_allowed=default(share(node, "failures_allowed"), Load.failures_allowed),
         timeout_s=default(seconds(node, "timeout"), Load.timeout_s),
+        live=flag(node, "live"),
     )
 
 

@@ -169,7 +169,9 @@ class Webhook:
 class Load:
     """Requests made by Sluice, to the new deployment: from `data` (JSON lines), or from recorded ones.
 
-    It ends after `requests` requests, `rate` a second. More than `failures_allowed` (a share) fail the step.
+    It ends after `requests` requests, `rate` a second. More than `failures_allowed` (a share) fail the step. One that
+    is `live` passes at once and goes on until the rollout has ended; its requests go where the weights send them, are
+    judged as those of callers, and these two fields mean nothing to it.
     """
 
     requests: int = 100
@@ -179,6 +181,7 @@ class Load:
     recorded: bool = False
     failures_allowed: float = 0.0
     timeout_s: float = 60.0
+    live: bool = False
 
 
 class Likeness(StrEnum):

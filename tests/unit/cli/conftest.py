@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from walks import Walked, walk_of
 
 from sluice.cli.main import run
+from sluice.rollout.models import Walk
 from sluice.spec.frozen import frozen_map
 from sluice.targets.local.envoy.desired import Backend
 from sluice.targets.local.state import DeploymentState, EndpointState, Replica
@@ -26,6 +28,7 @@ class Said(NamedTuple):
 
 Call = Callable[..., Said]
 Stand = Callable[..., EndpointState]
+Walks = Callable[..., Walked]
 
 
 @pytest.fixture
@@ -73,5 +76,17 @@ def stand(project: Path) -> Stand:
             routing=Routing(frozen_map(weights)),
         )
         return LocalTarget.of(project, "dev").endpoint(name).save(state)
+
+    return one
+
+
+@pytest.fixture
+def walks(project: Path, stand: Stand) -> Walks:
+    """A walk of an endpoint that is recorded as standing."""
+
+    def one(endpoint: str = "chat", walk: Walk | None = None) -> Walked:
+        stand(endpoint, "blue", "green")
+        root = LocalTarget.of(project, "dev").paths.rollout(endpoint)
+        return Walked(root, walk or walk_of(endpoint=endpoint))
 
     return one

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
 
@@ -16,13 +16,13 @@ from sluice.judging.verdicts import Verdict
 from sluice.rollout.driver import Parts, drive
 from sluice.rollout.files import Open, RolloutFolder, Started
 from sluice.rollout.machine import begin
-from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, Step, Walk
+from sluice.rollout.models import Command, Metric, MetricKind, Phase, Sample, State, Step, Walk
 from sluice.rollout.notify import Teller
 from sluice.rollout.proportions import Counts
 from sluice.rollout.workers import Workers
 from sluice.rollout.world import Measured, Result, Scene, Tallied
 from sluice.spec.frozen import frozen_map
-from sluice.spec.rollout import Notify, Rollout, RolloutStep, StepKind, Webhook, Work
+from sluice.spec.rollout import Load, Notify, Rollout, RolloutStep, StepKind, Webhook, Work
 from sluice.traffic.router import Routing
 
 BLUE, GREEN = frozen_map({"blue": 100, "green": 0}), frozen_map({"blue": 0, "green": 100})
@@ -282,6 +282,81 @@ def test_work_that_was_under_way_at_a_kill_is_begun_again(folder: RolloutFolder)
     assert read is not None
     drive(parts(folder, FakeWorld(), rollout=rollout), read)
     assert folder.history()[-1].phase is Phase.DONE
+
+
+LIVE = Rollout("chat", steps=(RolloutStep(StepKind.LOAD, work=Load(rate=5, live=True)),))
+
+
+@dataclass
+class Loader:
+    """Sends nothing until it is stopped; tells how many there are now, and how many there were."""
+
+    began: int = 0
+    ended: int = 0
+    done: Event = field(default_factory=Event)
+
+    def __call__(self, work: Work, scene: Scene) -> Result:
+        self.began += 1
+        self.done.set()
+        assert scene.stop.wait(30), "it was never stopped"
+        self.ended += 1
+        return Result(Verdict.PASS, "was stopped")
+
+
+def test_a_live_load_passes_at_once_and_goes_on_to_the_end(folder: RolloutFolder) -> None:
+    loader, world = Loader(), FakeWorld()
+    steps = (Step(StepKind.LOAD, source=0), *CANARY, Step(StepKind.BAKE, hold_s=30))
+    parted = parts(folder, world, rollout=LIVE, perform=loader)
+
+    def baking(state: State) -> bool:
+        assert loader.ended == 0
+        return state.phase is Phase.BAKING
+
+    walk = drive(parted, begun(folder, walk_of(*steps)), baking)
+    assert "live load of 5 requests a second until the rollout has ended; now weight 10 %" in walk.events[0].says
+    assert (loader.began, loader.ended) == (1, 1), "whoever drives no more sends no more"
+
+    drive(parts(folder, world, rollout=LIVE, perform=loader), walk)
+    assert folder.history()[-1].phase is Phase.DONE
+    assert (loader.began, loader.ended) == (2, 2), "the successor began it again"
+
+
+def test_a_live_load_is_begun_again_by_who_comes_after_a_kill_in_its_own_step(folder: RolloutFolder) -> None:
+    loader = Loader()
+    blind = FakeWorld()
+    steps = (Step(StepKind.LOAD, source=0), *CANARY)
+    first = parts(folder, blind, rollout=LIVE, perform=loader)
+    drive(first, begun(folder, walk_of(*steps)), lambda _: loader.done.is_set())
+
+    read = folder.read()
+    assert read is not None
+    drive(parts(folder, blind, rollout=LIVE, perform=loader), read)
+    assert folder.history()[-1].phase is Phase.DONE
+    assert loader.began == loader.ended == 2
+
+
+def test_a_live_load_that_can_not_be_done_is_told_once_and_fails_no_gate(folder: RolloutFolder) -> None:
+    tries = Semaphore(0)
+
+    def missing(work: Work, scene: Scene) -> Result:
+        tries.release()
+        return Result(Verdict.INCONCLUSIVE, "requests.jsonl: can't be read")
+
+    class Slow(FakeMeter):
+        """Each reading but the first lasts until it was tried once more."""
+
+        def read(self, live: Routing | None) -> Measured:
+            assert self.read_so_far == 0 or self.read_so_far > 5 or tries.acquire(timeout=30)
+            return super().read(live)
+
+    steps = (Step(StepKind.LOAD, source=0), *CANARY)
+    often = replace(parts(folder, FakeWorld(), Slow(), rollout=LIVE), workers=Workers(missing, again_s=0))
+    walk = drive(often, begun(folder, walk_of(*steps)))
+
+    assert folder.history()[-1].phase is Phase.DONE
+    assert [event.says for event in walk.events if "requests.jsonl" in event.says] == [
+        "live load: requests.jsonl: can't be read; tried again"
+    ]
 
 
 def test_a_long_log_is_written_anew_and_says_the_same(tmp_path: Path) -> None:

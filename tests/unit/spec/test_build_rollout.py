@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from spec_data import of_kind
 
 from sluice.errors import Mark
-from sluice.rollout.models import Phase
-from sluice.spec.affected import affected, documents_below
 from sluice.spec.build_rollout import build_rollout
-from sluice.spec.files import validate_files
 from sluice.spec.kinds import Kind
-from sluice.spec.load import load_specs
 from sluice.spec.models import where
-from sluice.spec.of_project import project_results
 from sluice.spec.parse import parse_documents
-from sluice.spec.quantities import seconds, share
 from sluice.spec.rollout import (
     Ask,
     Compare,
@@ -44,9 +37,7 @@ from sluice.spec.rollout import (
     StepKind,
     Webhook,
 )
-from sluice.spec.rules.advice import advice
-from sluice.spec.schema import normalised, read_schema, schema_file, top
-from sluice.spec.settings import StackSettings
+from sluice.spec.schema import normalised, top
 from sluice.spec.terms import SecretReference, SecretScheme
 
 Project = Callable[[Mapping[str, str]], Path]
@@ -166,6 +157,7 @@ def test_steps_that_work() -> None:
   - webhook: {url: "https://example.com", method: get, headers: {X: y}, timeout: 5, retries: 0, wait: 1h}
   - load: {data: ../requests.jsonl, requests: 5, rate: 0.5, concurrency: 1, failures_allowed: 1%, timeout: 3s}
   - load: {recorded: true}
+  - load: {data: requests.jsonl, rate: 5, live: true}
   - parity: {recorded: 9, fields: [/a], mean_at_least: 0.9, worst_at_least: 0.5, timeout: 3s}
   - parity: {data: requests.jsonl, command: [python, alike.py]}
   - parity: {data: requests.jsonl, compare: similarity}
@@ -198,6 +190,7 @@ def test_steps_that_work() -> None:
         Webhook("https://example.com", "GET", {"X": "y"}, 5, 0, 3600),
         Load(5, 0.5, 1, ROOT / "endpoints/requests.jsonl", failures_allowed=0.01, timeout_s=3),
         Load(recorded=True),
+        Load(rate=5, data=ROOT / "endpoints/chat/requests.jsonl", live=True),
         Parity(
             recorded=9, likeness=Likeness.FIELDS, fields=("/a",), mean_at_least=0.9, worst_at_least=0.5, timeout_s=3
         ),
@@ -313,92 +306,3 @@ def test_whatever_passes_the_schema_can_be_built(data: Any) -> None:
     assert len(found.steps) <= len(data["steps"])
     assert all(0 <= step.percent <= 100 and step.hold_s >= 0 for step in found.steps)
     assert len({one.name for one in found.metrics}) <= len(found.metrics)
-
-
-DEFAULTS: Mapping[tuple[str, ...], type] = {
-    (): Rollout,
-    ("$defs", "step", "properties", "evaluate"): Evaluate,
-    ("$defs", "step", "properties", "webhook", "oneOf", "1"): Webhook,
-    ("$defs", "step", "properties", "load"): Load,
-    ("$defs", "step", "properties", "parity"): Parity,
-    ("properties", "record"): Record,
-    ("$defs", "metric"): MetricRule,
-}
-UNITS = {"timeout": "timeout_s", "wait": "wait_s", "fast_track": "fast_track_s", "deadline": "deadline_s"}
-
-
-@pytest.mark.parametrize(("path", "model"), list(DEFAULTS.items()))
-def test_defaults_of_the_schema_are_those_of_the_model(path: tuple[str, ...], model: type) -> None:
-    schema: Any = read_schema(schema_file(Kind.ROLLOUT))
-    for step in path:
-        schema = schema[int(step)] if isinstance(schema, list) else schema[step]
-    known = {one.name: one.default for one in fields(model) if one.default is not MISSING}
-    quiet = dict(_written(schema["properties"]))
-
-    for key, written in quiet.items():
-        name = UNITS.get(key, f"{key}_s" if f"{key}_s" in known else key)
-        if name in known and name != "worse_by":  # of errors and latency, which differ
-            assert _read(key, written) == known[name], key
-
-
-def _written(properties: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [
-        (key, schema["default"]) for key, schema in properties.items() if schema.get("default") not in (None, {}, [])
-    ]
-
-
-def _read(key: str, written: Any) -> Any:
-    node = parse_documents(yaml.safe_dump(written), "f.yaml")[0]
-    if key == "quantile" or str(written).endswith("%"):
-        return share(node)
-    return seconds(node) if isinstance(written, str) and written[0].isdigit() else written
-
-
-def test_the_events_of_the_schema_are_the_phases() -> None:
-    notify = read_schema(schema_file(Kind.ROLLOUT))["properties"]["notify"]["items"]["properties"]
-
-    assert set(notify["events"]["items"]["enum"]) == {phase.value for phase in Phase}
-
-
-FILES = {
-    "endpoints/chat/endpoint.yaml": "name: chat\nauth_mode: key\n",
-    "endpoints/chat/rollout.yaml": "endpoint_name: chat\nsteps: [{weight: 10, hold: 5m}]\n",
-    "endpoints/other/endpoint.yaml": "name: other\nauth_mode: key\n",
-    "stacks/prod/rollout.yaml": "endpoint_name: chat\ndrain: 10s\non_failure: hold\n",
-}
-
-
-def test_a_project_has_its_rollouts_by_endpoint_with_the_overlays_of_a_stack(project: Project) -> None:
-    root = project(FILES)
-    base, prod = load_specs(root), load_specs(root, stack="prod")
-
-    assert base.diagnostics == prod.diagnostics == ()
-    assert {name: one.drain_s for name, one in base.rollouts.items()} == {"chat": 330}
-    assert {name: (one.drain_s, one.on_failure) for name, one in prod.rollouts.items()} == {
-        "chat": (10, OnFailure.HOLD)
-    }
-    assert where(prod.rollouts["chat"], "drain").path == "stacks/prod/rollout.yaml"
-    assert ("endpoints/chat/rollout.yaml", "rollout") in [(one.path, one.kind) for one in project_results(base, ())]
-
-
-def test_a_rollout_without_a_bake_is_advised_against_in_production(project: Project) -> None:
-    specs = load_specs(project(FILES))
-    quiet, prod = StackSettings("dev", AT), StackSettings("prod", AT, production=True)
-
-    assert advice(specs, quiet) == ()
-    assert [(one.severity, one.code, one.at.line) for one in advice(specs, prod)] == [("warning", "rollout-bake", 2)]
-
-
-def test_a_changed_endpoint_is_about_its_rollout(project: Project) -> None:
-    root = project(FILES)
-    told = affected(tuple(documents_below(root)), [root / "endpoints/chat/endpoint.yaml"], root)
-
-    assert {path.relative_to(root).as_posix() for path in told} >= {"endpoints/chat/rollout.yaml"}
-    assert not any("other" in path.as_posix() for path in told)
-
-
-def test_a_file_by_itself_is_a_rollout(project: Project) -> None:
-    root = project(FILES)
-    found = validate_files(root, [root / "endpoints/chat/rollout.yaml"])
-
-    assert [(one.kind, one.findings) for one in found] == [("rollout", ())]

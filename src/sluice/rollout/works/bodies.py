@@ -34,9 +34,9 @@ def cases_for(scene: Scene, data: Path | None, recorded: int) -> tuple[Case, ...
     return found
 
 
-def asked(case: Case, scene: Scene, deployment: str) -> Asked:
-    """Return the request of a case, to one deployment whatever the weights."""
-    headers = {**scene.headers, DEPLOYMENT: deployment}
+def asked(case: Case, scene: Scene, deployment: str = "") -> Asked:
+    """Return the request of a case, to one deployment whatever the weights; without one, by the weights."""
+    headers = {**scene.headers, **({DEPLOYMENT: deployment} if deployment else {})}
     return Asked(scene.url, headers=frozen_map(headers), body=case.body, content_type=case.content_type)
 
 

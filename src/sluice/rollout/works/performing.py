@@ -5,6 +5,7 @@ from __future__ import annotations
 from sluice.errors import SluiceError
 from sluice.judging.verdicts import Verdict
 from sluice.rollout.works.evaluate import evaluate
+from sluice.rollout.works.live import live
 from sluice.rollout.works.load import load
 from sluice.rollout.works.parity import parity
 from sluice.rollout.works.reports import Done, written
@@ -16,6 +17,8 @@ from sluice.spec.rollout import Evaluate, Load, Parity, Webhook, Work
 
 def perform(work: Work, scene: Scene) -> Result:
     """Do a step's work to its end, and return how it ended; blocks, and ends soon after `scene.stop` is set.
+
+    A load that is live ends at `scene.stop`, or after a while: then it is done again.
 
     Nothing outside makes it raise: a definite no is a FAIL, no data is INCONCLUSIVE, and the result says why. The
     report is also in `scene.folder`: `evaluate.json`, `webhook.json`, `load.json` or `parity.json`, and its cases in
@@ -39,6 +42,6 @@ def _done(work: Work, scene: Scene) -> Done:
         case Webhook():
             return webhook(work, scene)
         case Load():
-            return load(work, scene)
+            return live(work, scene) if work.live else load(work, scene)
         case Parity():
             return parity(work, scene)

@@ -60,6 +60,16 @@ def recorded(node: Node) -> Iterator[Diagnostic]:
                 yield error_at(mark_of(node, *path, "recorded"), message, remedy, "rollout-record")
 
 
+def live(node: Node) -> Iterator[Diagnostic]:
+    """A load that is live has no end and no verdict of its own: the rollout ends it, its gates judge the requests."""
+    for path, body in _bodies(node, StepKind.LOAD):
+        for key in ("requests", "failures_allowed"):
+            if flag(body, "live") and key in body.entries:
+                message = f"`{dotted((*path, key))}` means nothing beside `live: true`"
+                remedy = "Remove it: a live load goes on until the rollout has ended, and `analysis` judges it."
+                yield error_at(mark_of(node, *path, key), message, remedy, "rollout-live")
+
+
 def gates(node: Node) -> Iterator[Diagnostic]:
     """A gate has limits that can be kept, and something to compare with."""
     for path, body in _bodies(node, StepKind.EVALUATE):
@@ -139,5 +149,5 @@ def _bodies(node: Node, kind: StepKind) -> Iterator[tuple[tuple[Step, ...], MapN
             yield step.path(kind), step.body
 
 
-RULES = (sources, recorded, gates, likeness, worst_over_mean)
+RULES = (sources, recorded, live, gates, likeness, worst_over_mean)
 FILE_RULES = (data_files,)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sluice.targets.azure.credentials import Credential, Tokens
+from sluice.targets.azure.credentials import Credential, Tokens, object_id
 from sluice.targets.azure.errors import AzureFailed
 from sluice.targets.azure.operations import Operation, begun, seen, settled
 from sluice.targets.azure.patience import Clock, Patience, WallClock, pause, poll_pause
@@ -62,6 +62,10 @@ class ArmClient:
     patience: Patience = field(default_factory=Patience)
     report: Callable[[str], None] = field(default=lambda _line: None)
     _tokens: Tokens | None = field(default=None, repr=False)
+
+    def caller(self) -> str:
+        """Return the object id of who is logged in; empty where the login does not tell."""
+        return object_id(self._login.token())
 
     def read(self, arm_id: str) -> Read:
         """Return a resource as it is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -70,6 +72,16 @@ class Tokens:
                 remedy="Run: az login. A pipeline sets AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret or a token file.",
                 details=_first_lines(error),
             ) from None
+
+
+def object_id(token: str) -> str:
+    """Return the object id of whom a token is for; empty where it can't be told. It only names them, proves nothing."""
+    part = token.split(".")[1:2]
+    try:
+        claims = json.loads(urlsafe_b64decode(part[0] + "==")) if part else {}
+    except ValueError:
+        return ""
+    return str(claims.get("oid") or "") if isinstance(claims, dict) else ""
 
 
 def default_credential() -> Credential:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from told_server import Told, Web, stopped_when
 
-from sluice.rollout.models import Verdict
+from sluice.judging.verdicts import Verdict
 from sluice.rollout.works import perform
 from sluice.rollout.world import Result, Scene
 from sluice.spec.frozen import frozen_map
