@@ -90,7 +90,7 @@ class Open:
         records: how many were read; an event's id has the number of its record.
         last: the last record, whose actions may not have been done.
         events: what people were told.
-        troubles: by metric, why there was no reading last time.
+        troubles: by metric, why there was no reading; until there is one.
     """
 
     started: Started
@@ -267,6 +267,7 @@ def snapshot(walk: Open) -> Json:
         "later": plain_tally(walk.later),
         "numbered": walk.numbered,
         "records": walk.records,
+        "troubles": dict(walk.troubles),
     }
 
 
@@ -308,14 +309,21 @@ def after(walk: Open, line: Json) -> Open:
         "tally": _tally(line["tally"]),
         "later": _tally(line["later"]),
         "numbered": line["numbered"],
-        "troubles": line.get("troubles", {}),
+        "troubles": {**walk.troubles, **line.get("troubles", {})},
     }
     if "state" in line:
         state = structured(line["state"], State)
         return replace(walk, state=state, records=line["records"], last=None, before_last=None, **common)
     record = Record(line["record"]["now"], structured(line["record"]["readings"], Readings))
+    common["troubles"] = _without_reading(common["troubles"], record.readings)
     state = replayed(walk.state, (record,))
     return replace(walk, state=state, records=walk.records + 1, last=record, before_last=walk.state, **common)
+
+
+def _without_reading(troubles: Mapping[str, str], readings: Readings) -> Mapping[str, str]:
+    read = {name for name, number in readings.numbers.items() if number is not None}
+    read |= {name for name, samples in readings.samples.items() if samples}
+    return {name: why for name, why in troubles.items() if name not in read}
 
 
 def _tally(found: Json) -> Mapping[str, Tallied]:

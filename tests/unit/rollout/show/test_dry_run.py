@@ -60,6 +60,10 @@ def test_one_that_holds_says_so_and_one_without_metrics_too() -> None:
     [
         (Webhook("https://gate.example/secret-path"), "asks another system (POST), for at most 10 min"),
         (Load(50, 5, failures_allowed=0.01), "50 requests to green, 5 a second; at most 1 % may fail"),
+        (
+            Load(rate=5, live=True),
+            "5 requests a second by the weights from here to the end of the rollout; judged like all",
+        ),
         (Evaluate(address="https://judge.example/secret-path"), "asks an address: no gate"),
         (Parity(), "the same requests to blue and green, answers compared (exact): mean at least 1, worst at least 0"),
     ],
