@@ -69,7 +69,7 @@ def status(
 
 
 def watch(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None) -> int:
-    """Follow a rollout until it ends, pauses, bakes or is held; a line for each event. For pipelines.
+    """Follow a rollout until it ends, pauses or is held, through its bake; a line for each event. For pipelines.
 
     Ends with status 0 when it is done, 1 when it was rolled back or aborted, 3 when it waits or nobody drives it.
 
@@ -96,7 +96,8 @@ def promote(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Ye
     before = follower.look()
     if before and before.open:
         _must_wait_for_people(before)
-    status = _ordered(stack, endpoint, Command.PROMOTE, "Go on with the rollout of {}?", yes=yes)
+    seen = before.step if before else None
+    status = _ordered(stack, endpoint, Command.PROMOTE, "Go on with the rollout of {}?", yes=yes, step=seen)
     after = follower.look()
     if status or not before or not after or after.step > before.step or after.phase is Phase.DONE:
         return status
@@ -235,7 +236,9 @@ def _watched(follower: Follower) -> int:
     return 0
 
 
-def _ordered(stack: str, endpoint: str | None, command: Command, question: str, *, yes: bool) -> int:
+def _ordered(
+    stack: str, endpoint: str | None, command: Command, question: str, *, yes: bool, step: int | None = None
+) -> int:
     from sluice.rollout import control
     from sluice.rollout.who import who
 
@@ -243,7 +246,7 @@ def _ordered(stack: str, endpoint: str | None, command: Command, question: str, 
     follower = _follower(target, stack, endpoint)
     if not confirm(question.format(follower.endpoint), yes=yes):
         return 1
-    control.give(target, follower.endpoint, command, who(os.environ))
+    control.give(target, follower.endpoint, command, who(os.environ), step)
     _tell_where_it_stands(follower)
     return 0
 

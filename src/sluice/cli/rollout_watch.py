@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sluice.traffic.router import Routing
 
 _COLOURS: Final[Mapping[Tone, str]] = {"head": "bold", "good": "green", "bad": "red", "wait": "yellow", "dim": "dim"}
-WAITING: Final = frozenset({Phase.PAUSED, Phase.BAKING, Phase.HELD})
+WAITING: Final = frozenset({Phase.PAUSED, Phase.HELD})
 LOOK_EVERY_S: Final = 1.0
 # In a pipeline's log a line at least so often, and the end of patience with a walk that nobody drives.
 PROGRESS_EVERY_S: Final = 30.0
@@ -139,8 +139,8 @@ def follow(
 ) -> View:
     """Tell what happens as lines, until the walk has ended and its receipt is written.
 
-    With `until_it_waits` also until it is paused, bakes or is held, or nobody has driven it for half a minute.
-    Raises NotFound where there never was a walk.
+    With `until_it_waits` also until it is paused or held (a bake ends by itself), or nobody has driven it for half a
+    minute. Raises NotFound where there never was a walk.
     """
     teller = _Teller()
     while True:
