@@ -1,32 +1,23 @@
-"""What a stack's program does: read its settings, load and check its specs, plan. No resource is made here."""
+"""What a stack's program does: read its settings, load and check its specs, then what its target does with them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 
-from sluice.errors import SluiceError, SpecError, TrafficRefused, Unsupported
-from sluice.plan.graph import Graph
-from sluice.plan.local import Goal, Local, plan_local, relative_to
-from sluice.plan.needs import python_needs
-from sluice.plan.runtimes import Runtime, runtime_of
+from sluice.errors import SluiceError, SpecError, TrafficRefused
+from sluice.plan.local import Goal
 from sluice.spec.frozen import frozen_map
 from sluice.spec.load import check, load_specs, raise_errors
-from sluice.spec.models import Deployment, SpecSet
-from sluice.spec.references import written_here
+from sluice.spec.models import SpecSet
 from sluice.spec.rules.advice import advice
 from sluice.spec.settings import StackSettings, load_settings, settings_findings
 from sluice.spec.terms import SecretReference
 from sluice.traffic.weights import check_mirror, check_weights, goal
-from sluice_infra.components.stack import build
 from sluice_infra.settings import with_config
-
-if TYPE_CHECKING:
-    from sluice.images.prepare import Prepared
 
 
 def run(root: Path) -> None:
@@ -44,22 +35,23 @@ def run(root: Path) -> None:
 
 
 def _built(root: Path, stack: str) -> Mapping[str, Any]:
-    graph, images, registry = _plan(root, stack)
-    if not images:
-        return build(graph)
-    # Late: a stack without images need not pay for what builds them.
-    from sluice.engine.images import manifests_folder
-    from sluice_infra.image_plans import keeper
-    from sluice_infra.images import prepare_images
+    """Build the stack. A target is imported where it is used: neither pays for the other."""
+    specs, settings = _read(root, stack)
+    goals = goals_of(specs, settings)
+    if settings.target == "azure":
+        from sluice_infra.azure_program import build_azure
 
-    keep = keeper(images, manifests_folder(root, stack))
-    return build(graph, prepare_images(root, stack, [one.plan for one in images.values()], registry, keep))
+        return build_azure(specs, settings, goals)
+    from sluice_infra.local_program import build_local
+
+    return build_local(root, specs, settings, goals)
 
 
-def _plan(root: Path, stack: str) -> tuple[Graph, Mapping[str, Prepared], str | None]:
+def _read(root: Path, stack: str) -> tuple[SpecSet, StackSettings]:
+    """Return a stack's checked specifications and its settings. Raises SpecError and the like."""
     written = load_settings(root, stack)
     settings = with_config(written, pulumi.Config("sluice"))
-    _refuse_what_is_not_there(settings)
+    _refuse_unknown_target(settings)
     specs = load_specs(root, settings.specs, stack)
     raise_errors(settings_findings(written, specs))
     for diagnostic in (*specs.diagnostics, *advice(specs, settings)):
@@ -73,46 +65,13 @@ def _plan(root: Path, stack: str) -> tuple[Graph, Mapping[str, Prepared], str | 
             at=settings.at,
         )
     _warn_of_overrides(specs, written, settings)
-    locks = _locks(specs)
-    images = _images(root, stack, specs, _runtime(settings))
-    names = {key: one.plan.name for key, one in images.items()}
-    graph = plan_local(
-        specs, goals_of(specs, settings), settings.port, Local(_runtime(settings), frozen_map(names), locks)
-    )
-    return graph, images, settings.registry
+    return specs, settings
 
 
-def _locks(specs: SpecSet) -> Mapping[str, Mapping[str, str]]:
-    """Return what packages are locked to. Raises SpecError where requirements and their lock have drifted apart."""
-    if not any(_asks_for_packages(specs, one) for one in specs.deployments):
-        return frozen_map()
-    # Late: a stack without packages of its own need not pay for what reads locks.
-    from sluice.images.requests import asked_locks, present_locks, stack_lock_findings
-    from sluice.targets.local.serving.images import server_packages
-
-    asked = asked_locks(specs, server_packages)
-    raise_errors(stack_lock_findings(asked, specs.root))
-    found = present_locks(asked)
-    hashes = {path: sha256(path.read_bytes()).hexdigest() for path in found.values()}
-    return {name: {"path": relative_to(specs.root, path), "sha256": hashes[path]} for name, path in found.items()}
-
-
-def _asks_for_packages(specs: SpecSet, deployment: Deployment) -> bool:
-    model = written_here(deployment.model, specs.models)
-    environment = written_here(deployment.environment, specs.environments)
-    return bool(python_needs(environment, model.content if model else None).requirements)
-
-
-def _images(root: Path, stack: str, specs: SpecSet, runtime: Runtime) -> Mapping[str, Prepared]:
-    if not any(runtime_of(one, runtime) is Runtime.DOCKER for one in specs.deployments):
-        return {}
-    from sluice.engine.images import manifests_folder
-    from sluice_infra.image_plans import image_plans
-
-    images = image_plans(specs, runtime, manifests_folder(root, stack))
-    for warning in (warning for one in images.values() for warning in one.warnings):
-        pulumi.log.warn(f"{warning.at}: {warning.message}")
-    return images
+def _refuse_unknown_target(settings: StackSettings) -> None:
+    """Raise SpecError: `pulumi config` takes any word."""
+    if settings.target not in {"local", "azure"}:
+        raise SpecError(f"target: {settings.target} is none", remedy="Use local or azure.", at=settings.at)
 
 
 def _warn_of_overrides(specs: SpecSet, written: StackSettings, settings: StackSettings) -> None:
@@ -129,19 +88,6 @@ def _warn_of_overrides(specs: SpecSet, written: StackSettings, settings: StackSe
                 f"{endpoint.at.path}: the weights set by hand ({weights}) stand before those of {name}'s"
                 f" specification; go back to these: sluice traffic reset --endpoint {name}"
             )
-
-
-def _refuse_what_is_not_there(settings: StackSettings) -> None:
-    if settings.target != "local":
-        raise Unsupported(f"target: {settings.target} is not there yet", remedy="Use target: local.", at=settings.at)
-
-
-def _runtime(settings: StackSettings) -> Runtime:
-    """Return the stack's runtime. Raises SpecError: `pulumi config` takes any word."""
-    if settings.runtime not in list(Runtime):
-        words = " or ".join(Runtime)
-        raise SpecError(f"runtime: {settings.runtime} is none", remedy=f"Use {words}.", at=settings.at)
-    return Runtime(settings.runtime)
 
 
 def goals_of(specs: SpecSet, settings: StackSettings) -> Mapping[str, Goal]:

@@ -148,6 +148,12 @@ class SupervisorFailed(SluiceError):
     code = "supervisor-failed"
 
 
+class RunFailed(SluiceError):
+    """A run whose flow can't be loaded, or whose lines nothing can execute; its folder keeps what there is."""
+
+    code = "run-failed"
+
+
 class StorageFailed(SluiceError):
     """A disk is full, or a folder can't be written."""
 

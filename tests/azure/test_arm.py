@@ -11,6 +11,8 @@ from sluice.errors import AccessDenied, Interrupted, NotFound
 from sluice.targets.azure.arm import ArmClient, api_version
 from sluice.targets.azure.errors import AzureFailed, AzureLogin
 from sluice.targets.azure.patience import Patience
+from sluice.targets.azure.refusals import refusal
+from sluice.targets.azure.transport import Request, Response
 
 
 @pytest.mark.parametrize("way", ["status", "result", "resource"])
@@ -170,3 +172,50 @@ def test_the_version_of_the_api_follows_from_the_last_provider() -> None:
     assert api_version(workspace) == "2025-12-01"
     assert api_version(f"{workspace}/providers/Microsoft.Authorization/roleAssignments/a") == "2022-04-01"
     assert api_version("/subscriptions/s") == "2021-04-01"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault("GET", "onlineEndpoints", 409, code="Conflict"), "Something else changes it"),
+        (Fault("GET", "onlineEndpoints", 429, times=99), "goes on where it stopped"),
+        (Fault("GET", "onlineEndpoints", 500, times=99), "Azure itself fails"),
+        (Fault("GET", "onlineEndpoints", 0, times=99), "HTTPS_PROXY"),
+        (Fault("GET", "onlineEndpoints", 403, code="ReadOnlyDisabledSubscription"), "is disabled"),
+    ],
+)
+def test_each_refusal_comes_with_what_to_do(client: Client, fault: Fault, says: str) -> None:
+    above = running(client.world)
+    client.world.faults = [fault]
+    with pytest.raises(AzureFailed) as refused:
+        client.arm.get(above)
+    assert says in refused.value.remedy
+    assert "onlineEndpoints/answers" in refused.value.message
+
+
+def test_a_name_that_is_taken_in_the_region_is_told(client: Client) -> None:
+    client.world.settings.taken = {"answers"}
+    with pytest.raises(AzureFailed, match="already taken in westeurope") as refused:
+        client.arm.put(endpoint_id(client.world), endpoint_body())
+    assert "choose another" in refused.value.remedy
+
+
+def test_a_missing_role_comes_with_the_line_that_gives_it(client: Client) -> None:
+    client.world.settings.denied = {"Microsoft.Authorization/roleAssignments/write"}
+    scope = f"{client.world.workspace_id}/providers/Microsoft.Authorization/roleAssignments/a"
+    with pytest.raises(AccessDenied, match=r"lacks .*roleassignments/write") as refused:
+        client.arm.put(scope, {})
+    assert "--role 'Role Based Access Control Administrator' --scope /subscriptions/sub" in refused.value.details
+
+
+def test_a_right_on_another_resource_is_named_too() -> None:
+    message = (
+        "The client 'x' with object id '11111111-2222-3333-4444-555555555555' has permission to perform action 'a/write'"
+        " on scope '/s'; however, it does not have permission to perform action(s)"
+        " 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '/subscriptions/s/i'"
+    )
+    body = {"error": {"code": "LinkedAuthorizationFailed", "message": message}}
+    found = refusal(Request("PUT", "https://arm/subscriptions/s"), Response(403, body=body))
+    assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/assign/action at /subscriptions/s/i" in found.message
+    assert found.details.startswith("az role assignment create --assignee 11111111-2222-3333-4444-555555555555")
+    assert "'Managed Identity Operator'" in found.details

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
 
 import pulumi
 
@@ -36,6 +36,10 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+ReadVault: TypeAlias = Callable[[SecretReference], str]
+"""Returns the value of a `${keyvault:...}` reference."""
+
+
 class HasOutputs(Protocol):
     """A registered resource whose outputs are read by name."""
 
@@ -43,17 +47,49 @@ class HasOutputs(Protocol):
         """Return an output by its name on the wire."""
 
 
-def resolved(value: Any, made: Mapping[str, HasOutputs]) -> Any:
+def no_vault(reference: SecretReference) -> str:
+    """Raise Unsupported: the local target reads no vault."""
+    raise Unsupported(
+        f"${{keyvault:{reference.name}}} needs Azure, which the local target has not",
+        remedy="Use ${config:NAME} or ${env:NAME} in an overlay of this stack.",
+        at=reference.at,
+    )
+
+
+def resolved(value: Any, made: Mapping[str, HasOutputs], read_vault: ReadVault = no_vault) -> Any:
     """Return a planned property as Pulumi takes it: outputs linked, secret references read and marked."""
     if isinstance(value, SecretReference):
-        return secret(value)
+        return secret(value, read_vault)
     if isinstance(value, Output):
-        return made[value.resource].output(value.property)
+        return _output(value, made)
     if isinstance(value, Mapping):
-        return {key: resolved(child, made) for key, child in value.items()}
+        return {key: resolved(child, made, read_vault) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
-        return [resolved(child, made) for child in value]
+        return [resolved(child, made, read_vault) for child in value]
     return value
+
+
+def _output(wanted: Output, made: Mapping[str, HasOutputs]) -> pulumi.Output[Any]:
+    """Return an output of a resource, or what lies below one: `identity.principalId`."""
+    name, _, below = wanted.property.partition(".")
+    found = made[wanted.resource].output(name)
+    return found.apply(lambda value: _below(value, below)) if below else found
+
+
+def _below(value: Any, path: str) -> Any:
+    """Return what lies at a path; in a preview, what is not there yet will be known later."""
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return _known_later() if value is None and pulumi.runtime.is_dry_run() else value
+
+
+def _known_later() -> pulumi.Output[Any]:
+    """Return an output that a preview can't tell."""
+
+    async def given(value: Any) -> Any:
+        return value
+
+    return pulumi.Output(set(), given(None), is_known=given(value=False))
 
 
 def secrets_in(value: Any) -> Iterator[SecretReference]:
@@ -65,16 +101,12 @@ def secrets_in(value: Any) -> Iterator[SecretReference]:
         yield from secrets_in(child)
 
 
-def secret(reference: SecretReference) -> pulumi.Output[str]:
-    """Return a secret's value, marked as one. Raises SecretMissing, Unsupported."""
+def secret(reference: SecretReference, read_vault: ReadVault = no_vault) -> pulumi.Output[str]:
+    """Return a secret's value, marked as one. Raises SecretMissing, and what `read_vault` raises."""
     if reference.scheme is SecretScheme.LITERAL:
         return pulumi.Output.secret(reference.name)
     if reference.scheme is SecretScheme.KEYVAULT:
-        raise Unsupported(
-            f"${{keyvault:{reference.name}}} needs Azure, which the local target has not",
-            remedy="Use ${config:NAME} or ${env:NAME} in an overlay of this stack.",
-            at=reference.at,
-        )
+        return pulumi.Output.secret(read_vault(reference))
     found = _from_config(reference) if reference.scheme is SecretScheme.CONFIG else _from_environment(reference)
     if found is None:
         raise _missing(reference)

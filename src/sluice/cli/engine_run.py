@@ -6,7 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from sluice.cli.azure_failures import tell_failures
 from sluice.cli.common import project
+from sluice.errors import SluiceError
 from sluice.project import refuse_unknown_stack
 from sluice.report import Progress, note
 
@@ -52,6 +54,10 @@ def run(stack: str, verb: Verb, *, expect_no_changes: bool = False) -> Outcome:
     view = EventLines(Progress(), planned=verb == "preview")
     try:
         return runner(stack).run(verb, view.add, expect_no_changes=expect_no_changes)
+    except SluiceError:
+        if verb == "up":
+            tell_failures(stack)
+        raise
     finally:
         view.progress.close()
 
@@ -87,7 +93,7 @@ class EventLines:
             if doing:
                 self.progress.status(title(diagnostic.urn), doing)
         elif diagnostic.severity.startswith("info") and not diagnostic.urn:
-            self.progress.done("images", text, "dim")
+            self.progress.done("program", text, "dim")
         elif diagnostic.severity == "warning":
             self._warned(diagnostic)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from sluice.cli.common import DEFAULT_STACK, Stack, Yes, confirm, local_target
 from sluice.cli.engine_run import run
 from sluice.cli.waiting import status_of_rollouts
 from sluice.report import note, say
+
+if TYPE_CHECKING:
+    from sluice.engine.outcome import Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +51,7 @@ def up(
             if not confirm("Do it?", yes=False):
                 note("nothing was changed")
                 return 1
-        _tell(stack, run(stack, "up").changed)
+        _tell(stack, run(stack, "up"))
     return status_of_rollouts(local_target(stack), began)
 
 
@@ -57,13 +61,19 @@ def _weights(stack: str, endpoint: str | None, deployment: str | None) -> Abstra
     return traffic.all_traffic(stack, endpoint, deployment) if deployment else nullcontext()
 
 
-def _tell(stack: str, changed: int) -> None:
+def _tell(stack: str, outcome: Outcome) -> None:
     from sluice.targets.local.state import endpoints_of
 
-    say(f"{changed} changed" if changed else "nothing to change")
+    say(f"{outcome.changed} changed" if outcome.changed else "nothing to change")
+    for name, told in (outcome.outputs.get("endpoints") or {}).items():
+        if "weights" in told:  # on Azure; what runs here says more itself
+            say(f"{name}  {told.get('url')}  {_words(told['weights'])}")
     for state in endpoints_of(local_target(stack).paths):
-        weights = " ".join(f"{name}={weight}" for name, weight in sorted(state.routing.weights.items()))
-        say(f"{state.name}  http://127.0.0.1:{state.port}/score  {weights}")
+        say(f"{state.name}  http://127.0.0.1:{state.port}/score  {_words(state.routing.weights)}")
         if state.deployments and not any(state.routing.weights.values()):
             first = next(iter(state.deployments))
             say(f"  no deployment has traffic; open it: sluice traffic set {first}=100 --endpoint {state.name}")
+
+
+def _words(weights: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={int(weight)}" for name, weight in sorted(weights.items()))

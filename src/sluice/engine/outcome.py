@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pulumi.automation import EngineEvent
 from pulumi.automation.errors import CommandError
@@ -17,6 +18,12 @@ _LABELS = re.compile(r"^(error: |warning: |an unhandled error occurred: |1 error
 # What Pulumi says before the reason that a provider's check gave.
 _CHECKED = re.compile(r"sluice:index:\w+ resource '[^']+'(: property \S+ value \{.*?\})? has a problem: ")
 _IMAGE_CHECKED = re.compile(r"docker-build:index:Image resource '[^']+'(: property \S+ value \{.*?\})? has a problem: ")
+# What azure-native says of a resource that is there, and not in this stack's state.
+_EXISTS = "cannot create already existing"
+_THERE = (
+    "Somebody else has made it, or a run was killed while Azure made it. Take it over with what it serves:"
+    " pulumi import TYPE NAME ID (`sluice shell-env`), or remove it where nobody needs it."
+)
 _LINES = 100
 _COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
@@ -29,7 +36,8 @@ def _no_logs(_image: str) -> Sequence[str]:
 class Outcome:
     """Counts of operations and the words of whoever failed, gathered while a run goes on.
 
-    `build_logs` returns BuildKit's logs that may tell of an image's last failed build, by the image's name.
+    `build_logs` returns BuildKit's logs that may tell of an image's last failed build, by the image's name; `outputs`
+    are the stack's own, empty where it never came to tell them.
     """
 
     verb: str
@@ -39,11 +47,15 @@ class Outcome:
     failed_images: list[tuple[str, str]] = field(default_factory=list)
     build_lines: dict[str, deque[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
 
     def add(self, event: EngineEvent) -> None:
         """Take one event in."""
         if event.summary_event:
             self.operations.update({str(op): n for op, n in event.summary_event.resource_changes.items()})
+        told = event.res_outputs_event
+        if told and told.metadata.type == "pulumi:pulumi:Stack" and told.metadata.new:
+            self.outputs = dict(told.metadata.new.outputs or {})
         diagnostic = event.diagnostic_event
         if diagnostic is None:
             return
@@ -96,10 +108,11 @@ def name_of(urn: str) -> str:
 
 
 def about(urn: str | None) -> str:
-    """Return `Type name: ` for a resource of ours or an image, nothing for any other."""
+    """Return `Type name: ` for a resource of ours, of Azure or an image, nothing for any other."""
     if urn is None:
         return ""
-    return f"{title(urn)}: " if ":sluice:index:" in f":{urn.split('::')[2]}" or is_image(urn) else ""
+    kind = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+    return f"{title(urn)}: " if kind.startswith(("sluice:index:", "azure-native:")) or is_image(urn) else ""
 
 
 def is_image(urn: str | None) -> bool:
@@ -122,7 +135,8 @@ def failure_of(error: CommandError, outcome: Outcome, stack: str) -> SluiceError
     if failed:
         return _first_of(failed, words)
     if words:
-        return EngineFailed(words[0], details="\n".join(f"also: {word}" for word in words[1:]))
+        details = "\n".join(f"also: {word}" for word in words[1:])
+        return EngineFailed(words[0], details=details, remedy=_THERE if _EXISTS in words[0] else "")
     return EngineFailed(f"{outcome.verb} failed", details=_tail(text))
 
 

@@ -42,6 +42,7 @@ class Versions:
     engine: str
     language_host: str
     docker_build: str
+    azure_native: str
     buildkit_minimum: str
     buildkit: str
     registry_minimum: str

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.azure.simulator import endpoints, roles
+from tests.azure.simulator import directory, endpoints, operations, region, roles
 from tests.azure.simulator.bodies import faults
 from tests.azure.simulator.names import (
     ASSIGNMENT,
@@ -65,6 +65,13 @@ class Azure:
         if "/operations/" in path:
             return self._operation(path.rpartition("/")[2])
         self._check_place(named)
+        told = (
+            directory.answered(self.world, method, path, query)
+            or region.answered(self.world, method, path)
+            or operations.measured(self.world, method, path, query)
+        )
+        if told is not None:
+            return Answer(200, told)
         if method == "POST":
             return self._action(path, body)
         if not named.name:
@@ -108,6 +115,8 @@ class Azure:
 
     def _list(self, named: Target) -> Answer:
         type_ = named.type
+        if type_ == DEPLOYMENT:
+            self.world.must(named.id.rpartition("/")[0])
         found = [self._shown(200, one).body for one in self.world.below(named.id.rpartition("/")[0], type_)]
         return Answer(200, {"value": found})
 
@@ -211,13 +220,4 @@ class Azure:
     def _action(self, path: str, body: Any) -> Answer:
         thing, _, action = path.rpartition("/")
         found = self.world.must(thing)
-        name = found.target.name
-        if action.lower() == "listkeys":
-            return Answer(200, {"primaryKey": f"{name}-1", "secondaryKey": f"{name}-2"})
-        if action.lower() == "token":
-            return Answer(200, {"accessToken": f"{name}-token", "expiryTimeUtc": 0})
-        if action.lower() == "getlogs":
-            return Answer(200, {"content": f"{(body or {}).get('containerType', 'InferenceServer')}: started"})
-        if action.lower() == "listsecrets" and found.target.type == CONNECTION:
-            return Answer(200, found.shown())
-        raise Refused(404, "NotFound", f"There is no action {action}.")
+        return Answer(200, operations.acted(self.world, found, action.lower(), body))

@@ -36,7 +36,7 @@ def endpoint(world: World, named: Target, body: Body, known: Stored | None) -> B
     if mirror and properties.get("compute"):
         raise _bad("Mirrored traffic is not supported on Kubernetes endpoints.")
     told = {
-        "scoringUri": f"https://{named.name}.{world.location}.inference.ml.azure.com/score",
+        "scoringUri": world.settings.scoring.format(name=named.name, location=world.location),
         "swaggerUri": f"https://{named.name}.{world.location}.inference.ml.azure.com/swagger.json",
         "provisioningState": "Succeeded",
     }
@@ -160,8 +160,7 @@ def _check_quota(world: World, named: Target, body: Body) -> None:
     size = size_of(body["properties"].get("instanceType") or "")
     if size is None:
         raise _bad("The instance type is not supported.")
-    others = (one for one in world.resources.values() if one.target.type == DEPLOYMENT and one.target.key != named.key)
-    used = sum(_cores(one.body) for one in others if _family(one.body) == size.family)
+    used = cores_used(world, size.family, named)
     limit = world.settings.cores.get(size.family)
     if limit is not None and used + _cores(body) > limit:
         raise Refused(
@@ -169,6 +168,12 @@ def _check_quota(world: World, named: Target, body: Body) -> None:
             "OutOfQuota",
             f"Not enough quota of {size.family}: {used} of {limit} cores are used, {_cores(body)} are asked for.",
         )
+
+
+def cores_used(world: World, family: str, but: Target | None = None) -> int:
+    """Return the cores of a family that deployments take, `but` one of them."""
+    found = (one for one in world.resources.values() if one.target.type == DEPLOYMENT)
+    return sum(_cores(one.body) for one in found if _family(one.body) == family and one.target != but)
 
 
 def _family(body: Body) -> str | None:

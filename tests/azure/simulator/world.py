@@ -84,6 +84,10 @@ class Settings:
         cores: limits of cores by family; others have enough.
         taken: names of endpoints that others have in the region.
         failing: message by deployment (`endpoint/name`) that does not come up.
+        scoring: where endpoints are asked.
+        sizes_missing: VM sizes that the region has not.
+        mine: what the caller's own roles allow, as ARM writes permissions.
+        groups: the groups that a principal is in.
     """
 
     polls: int = 2
@@ -95,11 +99,19 @@ class Settings:
     cores: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     failing: dict[str, str] = field(default_factory=dict)
+    scoring: str = "https://{name}.{location}.inference.ml.azure.com/score"
+    sizes_missing: set[str] = field(default_factory=set)
+    mine: list[dict[str, list[str]]] = field(default_factory=lambda: [{"actions": ["*"], "dataActions": ["*"]}])
+    groups: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass
 class World:
-    """Everything there is."""
+    """Everything there is.
+
+    `logs` has lines by `endpoint/deployment/container`; `metrics` has series by name of resource and metric: their
+    dimensions, and `values`, one a minute.
+    """
 
     subscription: str = "sub"
     group: str = "group"
@@ -112,6 +124,9 @@ class World:
     requests: list[tuple[str, str]] = field(default_factory=list)
     weights: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     given: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    metrics: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=lambda: {"good"})
 
     @property

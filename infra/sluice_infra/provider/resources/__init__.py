@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sluice_infra.provider.handler import Handler
+from sluice_infra.provider.resources.azure import AzureTrafficHandler, UploadHandler
 from sluice_infra.provider.resources.deployment import DeploymentHandler
 from sluice_infra.provider.resources.endpoint import EndpointHandler
 from sluice_infra.provider.resources.environment import EnvironmentHandler
@@ -22,4 +23,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "Endpoint": EndpointHandler(),
     "Deployment": DeploymentHandler(),
     "Traffic": TrafficHandler(),
+    "Upload": UploadHandler(),
+    "AzureTraffic": AzureTrafficHandler(),
 }

@@ -16,6 +16,7 @@ from sluice_infra.provider.resources.endpoint import target_of
 from sluice_infra.provider.values import Plain
 
 if TYPE_CHECKING:
+    from sluice.rollout.models import State
     from sluice.rollout.release import Released
 
 DETACH = "SLUICE_ROLLOUT_DETACH"
@@ -121,17 +122,41 @@ def _failure(target: LocalTarget, endpoint: str, released: Released) -> str:
     if state is None:
         return released.says
     walk = state.walk
+    silent = _indented(_silent(target, endpoint, released.says))
     lines = _telling(last_words(target, endpoint, walk.green, _LOG_LOOKED_AT))
-    logged = "".join(f"\n    {line}" for line in lines)
-    words = f"\n  last lines of {walk.green}:{logged}" if lines else ""
-    live = " ".join(f"{name}={weight}" for name, weight in walk.stable.items() if weight)
-    back = f"{live} is live again" if state.phase != "held" else "the weights are held where they are"
+    words = f"\n  last lines of {walk.green}:{_indented(lines)}" if lines else ""
     return (
         f"the rollout of {walk.green} was {str(state.phase).replace('_', ' ')} in step {state.step + 1} of"
-        f" {len(walk.steps)}: {released.says}\n  {back}{words}\n"
-        f"  See all: sluice rollout history --endpoint {endpoint}; mend {walk.green} and run up again, or try the same"
-        f" again: sluice rollout retry --endpoint {endpoint}"
+        f" {len(walk.steps)}: {released.says}{silent}\n  {_where(state)}{words}\n  {_next(endpoint, state)}"
     )
+
+
+def _silent(target: LocalTarget, endpoint: str, says: str) -> tuple[str, ...]:
+    """Return why there was no reading of the metrics of which `says` tells that there was none."""
+    from sluice.rollout.local import folder_of
+
+    walk = folder_of(target, endpoint).read()
+    return tuple(why for name, why in (walk.troubles if walk else {}).items() if f"{name}: no reading" in says)
+
+
+def _where(state: State) -> str:
+    if state.phase == "held":
+        return "the weights are held where they are"
+    return f"{' '.join(f'{name}={weight}' for name, weight in state.walk.stable.items() if weight)} is live again"
+
+
+def _next(endpoint: str, state: State) -> str:
+    held = state.phase == "held"
+    see = f"See all: sluice rollout {'status' if held else 'history'} --endpoint {endpoint}"
+    back = f"go back: sluice rollout abort --endpoint {endpoint}"
+    return (
+        f"{see}; {back if held else f'mend {state.walk.green} and run up again'}, or try the same again:"
+        f" sluice rollout retry --endpoint {endpoint}"
+    )
+
+
+def _indented(lines: tuple[str, ...]) -> str:
+    return "".join(f"\n    {line}" for line in lines)
 
 
 def _telling(lines: tuple[str, ...]) -> tuple[str, ...]:

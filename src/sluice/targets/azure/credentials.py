@@ -57,6 +57,11 @@ class Tokens:
             self._held = self._fresh()
         return self._held.token
 
+    @property
+    def ends(self) -> float:
+        """Return when the token that was given last ends; 0 before any."""
+        return float(self._held.expires_on) if self._held else 0.0
+
     def renew(self, claims: str | None = None) -> None:
         """Get another token: this one was refused; `claims` is what Azure asks it to say. Raises AzureLogin."""
         self._held = self._fresh(**({"claims": claims} if claims else {}))

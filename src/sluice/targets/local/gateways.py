@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from sluice.errors import DeploymentFailed, GatewayFailed, PortInUse
+from sluice.errors import DeploymentFailed, GatewayFailed, PortInUse, SluiceError
 from sluice.plan.servers import ServerKind
 from sluice.targets.local.envoy.bootstrap import GatewayPaths, envoy_command
 from sluice.targets.local.envoy.clusters import cluster_name
 from sluice.targets.local.envoy.desired import Backend
 from sluice.targets.local.envoy.door import auth_filter
-from sluice.targets.local.envoy.files import Xds, read_live, version_of, write_all, written_version
+from sluice.targets.local.envoy.files import Xds, read_live, version_of, write_all, write_resources, written_version
 from sluice.targets.local.envoy.router import EnvoyRouter
+from sluice.targets.local.envoy.routes import route_configuration
 from sluice.targets.local.files import remove_tree
 from sluice.targets.local.processes.ports import free_port, owner_of
 from sluice.targets.local.processes.program import LivenessCheck, Program
@@ -104,6 +106,17 @@ def apply(target: LocalTarget, state: EndpointState) -> None:
     if left:
         envoy.remove(left)
     _rotate_access_log(envoy)
+
+
+def put_back(target: LocalTarget, state: EndpointState) -> None:
+    """Let the routes on disk say again what the state does, after an Envoy could not be told, or started with, others.
+
+    They are what `read` takes for live, and what Envoy would begin with.
+    """
+    gateway = state.gateway
+    with suppress(SluiceError):  # what failed before this is told
+        routes = route_configuration(state.name, gateway.deployments, state.routing)
+        write_resources(paths(target, state.name), Xds.ROUTES, [routes])
 
 
 def _rotate_access_log(envoy: EnvoyRouter) -> None:

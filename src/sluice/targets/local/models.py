@@ -36,7 +36,7 @@ class ModelStore:
         key = model_key(record)
         with locked(self.paths.root / "models.lock", what=f"model {key}"):
             refuse_other_content(self.versions.get(key), record)
-            self._keep(record["contentHash"], files)
+            self.keep(record["contentHash"], files)
             self.versions.put(key, record)
 
     def content(self, digest: str) -> Path:
@@ -55,7 +55,8 @@ class ModelStore:
                 if folder.name not in named | used:
                     remove_tree(folder)
 
-    def _keep(self, digest: str, files: Mapping[str, Path]) -> None:
+    def keep(self, digest: str, files: Mapping[str, Path]) -> None:
+        """Copy files to where contents of that hash lie; one that is there is left as it is."""
         folder = self.content(digest)
         if folder.is_dir():
             return

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.errors import DeploymentFailed, Interrupted
+from sluice.plan.flow_settings import VARIABLE, Place, config_override
 from sluice.plan.runtimes import Runtime
 from sluice.plan.servers import ServerKind
 from sluice.targets.local.docker.replicas import RUNNER_GRACE_S, Given, remove_left, runner_command
@@ -22,7 +23,6 @@ from sluice.targets.local.processes.program import LivenessCheck, Program
 from sluice.targets.local.secrets import injected
 from sluice.targets.local.serving.commands import Replica as Server
 from sluice.targets.local.serving.commands import server_command
-from sluice.targets.local.serving.flow_settings import prt_config_override
 from sluice.targets.local.state import Replica
 from sluice.targets.local.target import LocalTarget
 from sluice.targets.local.wish import Wish
@@ -163,14 +163,9 @@ def _model_dir(home: Path, content: Path | None, folder: str | None) -> Path | N
 def _variables(wish: Wish) -> dict[str, str]:
     variables = dict(wish.variables)
     if wish.server is ServerKind.FLOW:
-        variables["PRT_CONFIG_OVERRIDE"] = prt_config_override(
-            variables.get("PRT_CONFIG_OVERRIDE"),
-            subscription="local",
-            resource_group="local",
-            workspace="local",
-            endpoint=wish.endpoint,
-            deployment=wish.name,
-        )
+        # On this machine prompt flow's serving never reads it (only its `azureml` extension does); a flow's code may.
+        place = Place("local", "local", "local", wish.endpoint, wish.name)
+        variables[VARIABLE] = config_override(variables.get(VARIABLE), place)
     return variables
 
 

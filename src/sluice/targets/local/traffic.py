@@ -28,7 +28,7 @@ def set_routing(target: LocalTarget, endpoint: str, routing: Routing, walk: str 
         try:
             gateways.apply(target, changed)
         except SluiceError:
-            file.save(state)
+            gateways.put_back(target, file.save(state))
             raise
         return changed
 

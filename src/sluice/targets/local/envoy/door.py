@@ -176,13 +176,15 @@ def _reason(text: str) -> list[Json]:
 
 _CHALLENGE = [_header("www-authenticate", "Bearer")]
 
+# What a caller may choose is cut short, even his who has no key: long lines would fill the disk, and the judge of a
+# rollout could not read as fast as they come.
 # `upstream_ms` is until the answer's first byte; `served_us` from the request's last byte to the answer's last, as the
 # gateway saw them: neither a slow caller's upload nor his download is in it.
 _LOG_FIELDS: dict[str, Any] = {
     "time": "%START_TIME%",
-    "request_id": "%REQ(X-REQUEST-ID)%",
-    "method": "%REQ(:METHOD)%",
-    "path": "%PATH(NQ:ORIG_OR_PATH)%",
+    "request_id": "%REQ(X-REQUEST-ID):128%",
+    "method": "%REQ(:METHOD):16%",
+    "path": "%PATH(NQ:ORIG_OR_PATH):256%",
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
@@ -192,7 +194,7 @@ _LOG_FIELDS: dict[str, Any] = {
     "ms": "%DURATION%",
     "upstream_ms": "%RESPONSE_DURATION%",
     "served_us": "%COMMON_DURATION(DS_RX_END:US_RX_END:us)%",
-    "tokens": f"%RESP({TOKENS_HEADER})%",
+    "tokens": f"%RESP({TOKENS_HEADER}):32%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "bytes_in": "%BYTES_RECEIVED%",
     "bytes_out": "%BYTES_SENT%",
