@@ -1,6 +1,6 @@
 # `make help` lists what there is. The work is done by scripts/ and by the `sluice` command.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check format lock soak clean \
+.PHONY: help setup up down test check format lock soak test-azure clean \
         check-format check-lint check-types check-imports check-unit check-wheel
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ PARALLEL := $(MAKE) --no-print-directory --jobs=2 --keep-going $(SYNC)
 STATIC := check-types check-format check-lint check-imports
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv/bin/sluice ready, with the Pulumi engine
 	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
@@ -51,10 +51,14 @@ lock: setup ## Lock requirements/*.in again, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  requirements/dev.in --output-file requirements/dev.txt
 
-soak: setup ## For long: traffic changes under load, no request may fail; damaged files are validated, none may crash
+soak: setup ## For long: traffic changes and kills under load lose no request; no damaged file crashes validation
 	@$(BIN)/python bench/switches.py --replicas light --switches 200 --requests 200000
 	@$(BIN)/python bench/switches.py --replicas flow --switches 20 --requests 20000
+	@$(BIN)/python tests/soak/rollout_kills.py --rounds 2
 	@$(BIN)/python tests/fuzz/soak.py --seconds 1800
+
+test-azure: setup ## On a real Azure, in the workspace that SLUICE_AZURE_* name: it costs money and takes an hour
+	@$(BIN)/pytest -p no:xdist tests/azure/live
 
 clean: ## Remove what tools left behind; keeps .venv and what stacks have deployed
 	@rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

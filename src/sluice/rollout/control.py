@@ -16,28 +16,33 @@ from sluice.targets.local.target import LocalTarget
 from sluice.traffic.router import Routing
 
 _POLL_S = 0.02
-# A gatekeeper looks for orders ten times a second; one that hangs is stepped in for no sooner than this.
 _GIVE_UP_S = 30.0
+# A gatekeeper looks for orders ten times a second; one that does not for so long hangs, and is ended.
+_HANGS_S = 5.0
 
 
-def give(target: LocalTarget, endpoint: str, command: Command, who: str, wait_s: float = _GIVE_UP_S) -> Open:
-    """Give an order and return the walk once it was carried out.
+def give(target: LocalTarget, endpoint: str, command: Command, who: str, step: int | None = None) -> Open:
+    """Give an order and return the walk once it was carried out, by the gatekeeper or, where it is dead or hangs, here.
 
-    Raises NotFound where no rollout is open, Busy when nobody carried it out within `wait_s` seconds.
+    `step` is the one that a promotion is to end; without it, the one that is waited at. Raises NotFound where no
+    rollout is open, Busy when nobody carried it out within 30 seconds.
     """
     folder = local.folder_of(target, endpoint)
     _must_be_open(folder, endpoint)
-    order = folder.order(command, who)
-    deadline = time.monotonic() + wait_s
+    order = folder.order(command, who, step)
+    hangs, deadline = time.monotonic() + _HANGS_S, time.monotonic() + _GIVE_UP_S
     while folder.pending(order) or _returning(folder):
         if time.monotonic() > deadline:
             raise Busy(
-                f"endpoint {endpoint}: nobody carried out {command} within {wait_s:g} s; it will be, once its"
+                f"endpoint {endpoint}: nobody carried out {command} within {_GIVE_UP_S:g} s; it will be, once its"
                 " gatekeeper looks",
                 remedy=f"See what it does: sluice rollout status --endpoint {endpoint}",
             )
         if not folder.alive():
             _step_in(target, folder, order, deadline)
+        elif folder.pending(order) and time.monotonic() > hangs:
+            hangs = deadline
+            local.dismiss(target, endpoint)
         time.sleep(_POLL_S)
     return _must_be_open(folder, endpoint, anyway=True)
 

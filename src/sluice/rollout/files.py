@@ -189,14 +189,14 @@ class RolloutFolder:
         found = read_json(self.root / "state.json")
         return None if found is None else structured(found, State)
 
-    def order(self, command: Command, who: str) -> Order:
-        """Write an order down for the gatekeeper, durably, and return it."""
+    def order(self, command: Command, who: str, step: int | None = None) -> Order:
+        """Write an order down for the gatekeeper, durably, and return it; `step` is the one it is about."""
         control = self.root / "control"
         with locked(self.root / "control.lock"):
             numbers = [_number(path) for path in control.glob("*.json")] if control.is_dir() else []
             walk = self.read()
             number = max([*numbers, walk.numbered if walk else 0]) + 1
-            order = Order(command, number, who)
+            order = Order(command, number, who, step)
             write_json(control / f"{number:06d}.json", plain(order))
         return order
 

@@ -132,10 +132,16 @@ def _commanded(state: State, readings: Readings) -> Next | None:
         return _back(state, Phase.ABORTED, f"aborted by {_name(order)}")
     if (order := given.get(Command.RETRY)) and state.phase is Phase.HELD:
         return _again(state, f"tried again by {_name(order)}")
-    order = given.get(Command.PROMOTE)
+    order = _promotion(state, readings)
     if order and state.phase in {Phase.PAUSED, Phase.BAKING} and _verdict(state)[0] is not Verdict.FAIL:
         return _entered(replace(state, phase=Phase.WALKING), f"promoted by {_name(order)}")
     return None
+
+
+def _promotion(state: State, readings: Readings) -> Order | None:
+    """Return the order to go on from this step: of two people who saw the same pause, only one ends a pause."""
+    promotions = (order for order in readings.orders if order.command is Command.PROMOTE)
+    return next((order for order in promotions if order.step in {None, state.step}), None)
 
 
 def _again(state: State, why: str) -> Next:

@@ -124,11 +124,15 @@ class Command(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """A command, who gave it, and a number that tells it from the others; numbers rise."""
+    """A command, who gave it, and a number that tells it from the others; numbers rise.
+
+    `step` is the one that was seen by who gave it: a promotion ends that one and no other. None is whichever it is.
+    """
 
     command: Command
     number: int = 0
     who: str = ""
+    step: int | None = None
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,19 @@ def test_a_pause_waits_for_promotion_and_goes_back_by_itself() -> None:
     spoiled.until(Phase.ROLLED_BACK, samples=BAD)
 
 
+def test_of_two_who_promote_the_same_pause_one_ends_it() -> None:
+    twice = (Step(StepKind.WEIGHT, 10), Step(StepKind.PAUSE), Step(StepKind.PAUSE), Step(StepKind.WEIGHT, 100))
+    drive = Drive(walk_of(*twice))
+    drive.until(Phase.PAUSED, samples=GOOD)
+    seen = drive.state.step
+    drive.read(samples=GOOD, orders=(Order(Command.PROMOTE, 1, step=seen),))
+    assert drive.read(samples=GOOD).phase is Phase.PAUSED
+    drive.read(samples=GOOD, orders=(Order(Command.PROMOTE, 2, step=seen),))
+    assert (drive.state.phase, drive.state.step) == (Phase.PAUSED, seen + 1)
+    drive.read(samples=GOOD, orders=(Order(Command.PROMOTE, 3, step=seen), Order(Command.PROMOTE, 4, step=seen + 1)))
+    drive.until(Phase.DONE, samples=GOOD)
+
+
 def test_mirroring_leaves_the_weights_alone() -> None:
     drive = Drive(walk_of(Step(StepKind.MIRROR, 20, 60), *CANARY))
     drive.read(samples=GOOD)

@@ -29,6 +29,8 @@ _BROKEN: Final = frozenset({"UC", "UR", "UPE"}) | _TIMEOUTS
 # No route, no cluster, no healthy replica, no connection to it, connection gone, no retry left.
 _LOST: Final = frozenset({"NR", "NC", "UH", "UF", "UC", "URX"})
 _CALLER_LEFT: Final = "DC"
+# What the caller sent is not HTTP: he can break off his own body so, behind the door.
+_CALLER_ERRED: Final = "DPE"
 _ANSWERED: Final = "via_upstream"
 _CUT: Final = "upstream_reset_after_response_started"
 _MOST: Final = 1e12
@@ -75,10 +77,10 @@ class Outcome(NamedTuple):
     def failed(self) -> bool:
         """Whether the deployment failed it: by its status, or by an answer that broke off.
 
-        A caller that left is not the deployment's failure.
+        A caller that left, or that sent what is not HTTP, is not the deployment's failure.
         """
         if self.status >= 400:
-            return self.status not in NOT_FAILED
+            return self.status not in NOT_FAILED and not self.caller_erred
         return self.flags != "-" and self.status > 0 and not _BROKEN.isdisjoint(self.flags.split(","))
 
     @property
@@ -99,8 +101,13 @@ class Outcome(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether it is known how it ended: not where the caller left before the answer."""
-        return self.status > 0
+        """Whether it is known how it ended: not where the caller left before the answer, or sent no HTTP."""
+        return self.status > 0 and not self.caller_erred
+
+    @property
+    def caller_erred(self) -> bool:
+        """Whether the caller sent what is not HTTP."""
+        return _CALLER_ERRED in self.flags.split(",")
 
     @property
     def timed(self) -> bool:
@@ -110,7 +117,7 @@ class Outcome(NamedTuple):
         that left: both waited at least so long.
         """
         tried = self.replica or not _TIMEOUTS.isdisjoint(self.flags.split(","))
-        return tried and (self.status == _TIMED_OUT or not self.failed)
+        return tried and not self.caller_erred and (self.status == _TIMED_OUT or not self.failed)
 
 
 def outcome(line: bytes) -> Outcome | None:

@@ -29,6 +29,7 @@ LEFT = {"status": 0, "flags": "DC", "details": "downstream_remote_disconnect", "
 STRANGER = {"status": 401, "details": "rbac_access_denied_matched_policy[none]", "replica": None, "attempts": 0}
 FULL = {"status": 429, "flags": "UO", "details": "upstream_overflow", "replica": None}
 CLOSED = {"status": 503, "details": "direct_response", "replica": None, "kind": None}
+NO_HTTP = {"status": 400, "flags": "DPE", "details": "http1.codec_error", "served_us": None, "ms": 9000}
 NO_ROUTE = {"status": 404, "flags": "NR", "details": "route_not_found", "replica": None, "kind": None}
 
 
@@ -59,6 +60,7 @@ def test_a_status_is_a_failure_or_none(ended: Ended, status: int, failed: bool) 
         (LEFT, False, False, True),
         (STRANGER, False, False, False),
         (FULL, False, False, False),
+        (NO_HTTP, False, False, False),
         ({"flags": "UT", "details": "response_timeout"}, True, False, False),
         ({"flags": "UC,DC", "details": "upstream_reset_after_response_started{x}"}, True, False, False),
         ({"status": 503, "flags": "URX", "details": "via_upstream"}, True, False, False),
@@ -81,6 +83,10 @@ def test_gates_look_at_weights_and_cohorts_only(ended: Ended) -> None:
 def test_who_was_refused_at_the_door_is_nobodys_request(ended: Ended) -> None:
     assert not ended(**STRANGER).judged
     assert ended(**FULL).judged, "a limit is the deployment's"
+
+
+def test_a_caller_that_sends_no_http_says_nothing_of_a_deployment(ended: Ended) -> None:
+    assert not ended(**NO_HTTP).ended
 
 
 def test_time_is_told_in_microseconds_and_of_unended_answers_as_a_whole(ended: Ended) -> None:
