@@ -210,7 +210,7 @@ def test_a_missing_role_comes_with_the_line_that_gives_it(client: Client) -> Non
 
 def test_a_right_on_another_resource_is_named_too() -> None:
     message = (
-        "The client 'x' with object id '11111111-2222-3333-4444-555555555555' has permission to perform action 'a/write'"
+        "The client 'x' with object id '11111111-2222-3333-4444-555555555555' has permission to perform action 'a/b'"
         " on scope '/s'; however, it does not have permission to perform action(s)"
         " 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '/subscriptions/s/i'"
     )

@@ -8,18 +8,24 @@ import typer
 from typer.exceptions import TyperException
 
 from sluice.cli import (
+    access,
     doctor,
     down,
     environment,
+    evaluation,
+    flow,
+    import_endpoint,
     init,
     invoke,
     keys,
+    list_endpoints,
     logs,
     model,
     preview,
     quick_verbs,
     rollback,
     rollout,
+    runs,
     shell_env,
     status,
     token,
@@ -51,9 +57,24 @@ def options(
         raise typer.Exit
 
 
-for module in (init, quick_verbs, preview, up, down, rollback, status, invoke, logs, token, doctor, shell_env):
+for module in (
+    init,
+    quick_verbs,
+    preview,
+    up,
+    down,
+    rollback,
+    status,
+    list_endpoints,
+    import_endpoint,
+    invoke,
+    logs,
+    token,
+    doctor,
+    shell_env,
+):
     module.register(app)
-for group in (traffic, rollout, keys, model, environment):
+for group in (traffic, rollout, keys, access, model, environment, runs, evaluation, flow):
     group.register(app)
 
 

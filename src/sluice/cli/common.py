@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sluice.spec.settings import StackSettings
     from sluice.targets.local.state import EndpointState
     from sluice.targets.local.target import LocalTarget
+    from sluice.traffic.router import Routing
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="SLUICE_STACK", help="The stack: dev, staging, prod...")]
 EndpointName = Annotated[
@@ -28,6 +29,86 @@ DEFAULT_STACK = "dev"
 def project() -> Path:
     """Return the project's root. Raises UsageError outside of a project."""
     return find_project(Path.cwd())
+
+
+class Service(Protocol):
+    """What verbs ask of endpoints that are there, wherever a stack lives. Raises SluiceErrors."""
+
+    def chosen(self, name: str | None) -> str:
+        """Return the named endpoint, or the stack's only one."""
+        ...
+
+    def ask(self, endpoint: str, body: bytes, deployment: str | None) -> Answer:
+        """Send a request to an endpoint, or to one of its deployments whatever its weight."""
+        ...
+
+    def routing(self, endpoint: str) -> Routing:
+        """Return the live weights, one for every deployment, and mirror traffic."""
+        ...
+
+    def keys(self, endpoint: str) -> tuple[str, str]:
+        """Return the primary and the secondary key."""
+        ...
+
+    def regenerate(self, endpoint: str, key: Literal["primary", "secondary"]) -> None:
+        """Replace one key."""
+        ...
+
+    def token(self, endpoint: str, lifetime_s: int | None) -> tuple[str, float]:
+        """Return a token and when it ends (seconds since 1970); `lifetime_s` None for as long as is usual."""
+        ...
+
+    def logs(self, endpoint: str, asked: LogsAsked) -> Iterator[str]:
+        """Yield lines of logs, each with whose it is; without end where they are followed."""
+        ...
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return every endpoint that is there, in short: name, url, auth_mode, state, traffic."""
+        ...
+
+    def described(self, name: str | None, *, metrics: bool) -> list[dict[str, Any]]:
+        """Return endpoints as `status --json` gives them: the named one, or all of the stack."""
+        ...
+
+    def shown(self, described: Mapping[str, Any]) -> str:
+        """Return a described endpoint as text."""
+        ...
+
+    @property
+    def nothing(self) -> str:
+        """Return what is said where the stack has no endpoint there."""
+        ...
+
+
+class Answer(NamedTuple):
+    """What an endpoint answered, who did, how long it took, and a word about the status where it needs one."""
+
+    status: int
+    text: str
+    deployment: str | None
+    seconds: float
+    hint: str = ""
+
+
+class LogsAsked(NamedTuple):
+    """Which lines: of one deployment or all, of one replica or container; the last `tail` of each, and what follows."""
+
+    deployment: str | None = None
+    replica: str | None = None
+    container: str | None = None
+    tail: int = 50
+    follow: bool = False
+
+
+def service_of(stack: str) -> Service:
+    """Return the operations of a stack: on this machine, or on Azure, whose code is loaded for such a stack only."""
+    if target_of(stack) == "azure":
+        from sluice.cli.on_azure import OnAzure
+
+        return OnAzure.of(*settings_of(stack))
+    from sluice.cli.on_this_machine import OnThisMachine
+
+    return OnThisMachine(stack, local_target(stack))
 
 
 def target_of(stack: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, Yes, chosen_endpoint, confirm, local_target
+from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, Yes, confirm, service_of
 from sluice.report import say, say_json
 
 
@@ -23,14 +23,12 @@ def show(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: J
 
     Example: curl -H "Authorization: Bearer $(sluice keys show --json | jq -r .primaryKey)" ...
     """
-    from sluice.targets.local.endpoints import refuse_keyless
-
-    state = chosen_endpoint(local_target(stack), endpoint)
-    refuse_keyless(state)
+    service = service_of(stack)
+    primary, secondary = service.keys(service.chosen(endpoint))
     if as_json:
-        say_json({"primaryKey": state.primary, "secondaryKey": state.secondary})
+        say_json({"primaryKey": primary, "secondaryKey": secondary})
     else:
-        say(f"primary    {state.primary}\nsecondary  {state.secondary}")
+        say(f"primary    {primary}\nsecondary  {secondary}")
     return 0
 
 
@@ -44,13 +42,11 @@ def regenerate(
 
     Example: sluice keys regenerate secondary --stack dev --yes
     """
-    from sluice.targets.local.endpoints import refuse_keyless, regenerate_key
-
-    target = local_target(stack)
-    state = chosen_endpoint(target, endpoint)
-    refuse_keyless(state)
-    if not confirm(f"Whoever uses the {key} key of {state.name} is shut out. Go on?", yes=yes):
+    service = service_of(stack)
+    name = service.chosen(endpoint)
+    service.keys(name)  # one without keys is refused before anybody is asked
+    if not confirm(f"Whoever uses the {key} key of {name} is shut out. Go on?", yes=yes):
         return 1
-    regenerate_key(target, state.name, key)
-    say(f"the {key} key of {state.name} is new; see it: sluice keys show --endpoint {state.name}")
+    service.regenerate(name, key)
+    say(f"the {key} key of {name} is new; see it: sluice keys show --endpoint {name}")
     return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, chosen_endpoint, local_target
+from sluice.cli.common import DEFAULT_STACK, EndpointName, Json, Stack, service_of
 from sluice.report import say, say_json
 
 
@@ -20,16 +19,17 @@ def register(app: typer.Typer) -> None:
 def token(
     stack: Stack = DEFAULT_STACK,
     endpoint: EndpointName = None,
-    lifetime: Annotated[int, typer.Option("--lifetime", min=1, help="Seconds until it ends.")] = 12 * 3600,
+    lifetime: Annotated[
+        int | None, typer.Option("--lifetime", min=1, help="Seconds until it ends; on Azure it decides itself.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Print a token that opens an endpoint until it ends (12 hours unless told).
+    """Print a token that opens an endpoint until it ends (here: 12 hours unless told).
 
     Example: curl -H "Authorization: Bearer $(sluice token)" ...
     """
-    from sluice.targets.local.endpoints import mint_token
-
-    text, ends = mint_token(chosen_endpoint(local_target(stack), endpoint), time.time(), lifetime)
+    service = service_of(stack)
+    text, ends = service.token(service.chosen(endpoint), lifetime)
     if as_json:
         say_json({"accessToken": text, "expiryTimeUtc": datetime.fromtimestamp(ends, UTC).isoformat()})
     else:

@@ -15,13 +15,14 @@ from sluice.cli.common import (
     Json,
     Stack,
     Yes,
-    chosen_endpoint,
     confirm,
     local_target,
     one_of,
+    service_of,
 )
 from sluice.cli.engine_run import run, runner
 from sluice.cli.waiting import status_of_rollouts
+from sluice.errors import NotFound, SluiceError
 from sluice.report import say, say_json, table
 
 OVERRIDE = "sluice:traffic"
@@ -41,7 +42,8 @@ def show(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, as_json: J
 
     Example: sluice traffic show --stack dev
     """
-    routing = chosen_endpoint(local_target(stack), endpoint).routing
+    service = service_of(stack)
+    routing = service.routing(service.chosen(endpoint))
     if as_json:
         say_json({"traffic": dict(routing.weights), "mirror_traffic": dict(routing.mirror)})
     else:
@@ -69,14 +71,15 @@ def set_weights(
     from sluice.traffic.weights import parse_assignments
 
     wanted = parse_assignments(weights)
-    state = chosen_endpoint(local_target(stack), endpoint)
-    refuse(wanted, state.deployments, state.name)
-    if not confirm(f"Set {' '.join(weights)} on {state.name}?", yes=yes):
+    service = service_of(stack)
+    name = service.chosen(endpoint)
+    refuse(wanted, service.routing(name).weights, name)
+    if not confirm(f"Set {' '.join(weights)} on {name}?", yes=yes):
         return 1
     began = time.time()
-    with overridden(stack, state.name, wanted):
+    with overridden(stack, name, wanted):
         run(stack, "up")
-    return _told(stack, state.name, began)
+    return _told(stack, name, began)
 
 
 def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes = False) -> int:
@@ -84,7 +87,7 @@ def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes 
 
     Example: sluice traffic reset --stack dev --yes
     """
-    name = chosen_endpoint(local_target(stack), endpoint).name
+    name = service_of(stack).chosen(endpoint)
     if not confirm(f"Give {name} the weights of its specification?", yes=yes):
         return 1
     if not runner(stack).set_object(OVERRIDE, name, None):
@@ -96,7 +99,7 @@ def reset(stack: Stack = DEFAULT_STACK, endpoint: EndpointName = None, yes: Yes 
 
 
 def _told(stack: str, endpoint: str, began: float) -> int:
-    live = chosen_endpoint(local_target(stack), endpoint).routing.weights
+    live = service_of(stack).routing(endpoint).weights
     say(" ".join(f"{name}={weight}" for name, weight in sorted(live.items())))
     return status_of_rollouts(local_target(stack), began)
 
@@ -109,8 +112,12 @@ def refuse(wanted: Mapping[str, int], existing: Mapping[str, object], endpoint: 
 
 
 def _are_live(stack: str, endpoint: str, weights: Mapping[str, int]) -> bool:
-    state = local_target(stack).endpoint(endpoint).load()
-    return _same(state.routing.weights if state else {}, weights)
+    try:
+        return _same(service_of(stack).routing(endpoint).weights, weights)
+    except NotFound:
+        return _same({}, weights)
+    except SluiceError:
+        return False  # nobody knows; what went wrong before is what is told
 
 
 def _are_walked_to(stack: str, endpoint: str, weights: Mapping[str, int]) -> bool:

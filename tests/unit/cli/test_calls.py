@@ -26,6 +26,7 @@ ABOUT_A_PROJECT = [
     ("down", "--yes"),
     ("status",),
     ("list",),
+    ("import", "answers"),
     ("access", "plan"),
     ("access", "check"),
     ("logs",),
@@ -50,6 +51,20 @@ ABOUT_A_PROJECT = [
     ("environment", "lock"),
     ("environment", "show"),
     ("environment", "diff"),
+    ("model", "create", "--run", "r"),
+    ("run", "create", "-f", "run.yml"),
+    ("run", "list"),
+    ("run", "show", "r"),
+    ("run", "stream", "r"),
+    ("run", "details", "r"),
+    ("run", "metrics", "r"),
+    ("run", "visualize", "r"),
+    ("run", "cancel", "r", "--yes"),
+    ("run", "archive", "r"),
+    ("eval", "run", "-f", "run.yml", "--url", "http://127.0.0.1:1"),
+    ("eval", "compare", "a", "b"),
+    ("eval", "gate", "r", "--metric", "m", "--at-least", "1"),
+    ("flow", "test", "flow"),
 ]
 # Verbs about one endpoint, as they are called where there is none or several.
 ABOUT_AN_ENDPOINT = [

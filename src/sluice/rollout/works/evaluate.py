@@ -21,6 +21,8 @@ from sluice.rollout.world import Json, Scene
 from sluice.spec.rollout import Evaluate
 from sluice.targets.local.files import write_private
 
+_JSON = {"content-type": "application/json"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -86,7 +88,7 @@ def _run(work: Evaluate, scene: Scene, deployment: str, repeat: int) -> Run:
 def _by_command(work: Evaluate, scene: Scene, deployment: str, repeat: int) -> tuple[bytes, str]:
     with TemporaryDirectory(prefix="sluice-") as private:
         headers = Path(private, "headers.json")
-        write_private(headers, json.dumps({**scene.headers, DEPLOYMENT: deployment}))
+        write_private(headers, json.dumps({**scene.headers, **_JSON, DEPLOYMENT: deployment}))
         told = {
             "SLUICE_ENDPOINT": scene.endpoint,
             "SLUICE_DEPLOYMENT": deployment,

@@ -96,7 +96,9 @@ class AccessReader:
 
     def _policies(self, need: Need, principal: str) -> Checked:
         policies = self.arm.read(need.scope_id).body.get("properties", {}).get("accessPolicies") or ()
-        given = next((one["permissions"] for one in policies if one.get("objectId") == principal), {})
+        given: dict[str, list[str]] = next(
+            (one["permissions"] for one in policies if one.get("objectId") == principal), {}
+        )
         missing = lacking_policies(need.rights.policies, given)
         detail = "; ".join(f"{kind}: {' '.join(names)}" for kind, names in missing.items())
         return Checked(need, State.MISSING if missing else State.HELD, principal, f"lacks {detail}" if detail else "")
