@@ -15,12 +15,17 @@ from sluice.errors import Unsupported
 from sluice.plan.azure import plan_azure
 from sluice.plan.azure_changes import refuse_replacements
 from sluice.plan.azure_retries import retried
+from sluice.plan.azure_site import Site
+from sluice.plan.graph import Graph
 from sluice.plan.local import Goal
 from sluice.spec.frozen import frozen_map
+from sluice.spec.load import raise_errors
 from sluice.spec.models import SpecSet
 from sluice.spec.settings import StackSettings
+from sluice.targets.azure.arm import ArmClient
 from sluice.targets.azure.cloud import Cloud, connect, login
 from sluice.targets.azure.live import ASSETS, Live, granted, read_live
+from sluice.targets.azure.quota import preflight
 from sluice.targets.azure.site import place_of, read_site
 from sluice.targets.azure.vault import Vaults
 from sluice.targets.azure.written import read_written
@@ -45,8 +50,28 @@ def build_azure(specs: SpecSet, settings: StackSettings, goals: Mapping[str, Goa
     live = read_live(arm, planned, wait=not pulumi.runtime.is_dry_run())
     graph = retried(planned, live.bodies)
     refuse_replacements(graph, live.bodies, live.weights)
+    if _takes_cores(graph, live):
+        _check_quota(arm, site, specs)
     provider = NativeProvider(place.subscription, pinned_versions().azure_native)
     return AzureStack(graph, provider, Vaults(cloud, login()), _shared(live)).register()
+
+
+def _takes_cores(graph: Graph, live: Live) -> bool:
+    """Tell whether instances are to be added: an update that adds none need not ask for quota."""
+    return any(_sku(one.properties["body"]) != _sku(live.bodies.get(one.key)) for one in graph.of("OnlineDeployment"))
+
+
+def _sku(body: object) -> object:
+    return body.get("sku") if isinstance(body, Mapping) else None
+
+
+def _check_quota(arm: ArmClient, site: Site, specs: SpecSet) -> None:
+    """Raise SpecError where the region has too few cores for what is there and what is to come."""
+    found = preflight(arm, site, specs)
+    raise_errors(found)
+    for finding in found:
+        if finding.severity == "warning":
+            pulumi.log.warn(f"{finding.at}: {finding.message}")
 
 
 def _refuse_rollouts(goals: Mapping[str, Goal]) -> None:

@@ -294,3 +294,11 @@ def test_a_rollout_is_refused_in_clear_words(project: AzureProject) -> None:
     refused = project.call("preview")
     assert refused.returncode == 1
     assert "has a rollout.yaml" in refused.stderr
+
+
+def test_too_few_cores_are_told_before_anything_is_made(project: AzureProject) -> None:
+    project.world.settings.cores["standardDSv2Family"] = 2
+    refused = project.call("preview")
+    assert refused.returncode == 1
+    assert "standardDSv2Family" in refused.stderr + refused.stdout
+    assert project.world.find(f"{project.world.workspace_id}/{ANSWERS}") is None
