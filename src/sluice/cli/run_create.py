@@ -69,7 +69,7 @@ class Target:
             if self.endpoint:
                 raise UsageError("--url and --endpoint name two servers", remedy="Give one of the two.")
             more = {DEPLOYMENT: self.deployment} if self.deployment else {}
-            return servers.asked_address(self.url), {**servers.file_headers(self.headers), **more}
+            return servers.asked_address(self.url, self.deployment), {**servers.file_headers(self.headers), **more}
         state = chosen_endpoint(local_target(self.stack), self.endpoint)
         return servers.asked_endpoint(state, self.deployment), servers.endpoint_headers(state, self.deployment)
 
@@ -175,7 +175,7 @@ def _headers_again(record: Record, target: Target) -> Mapping[str, str]:
         return {}
     if asked["name"]:
         return Target(record["stack"], asked["name"], asked["deployment"] or None).resolved()[1]
-    return Target(record["stack"], url=asked["url"], headers=target.headers).resolved()[1]
+    return Target(record["stack"], None, asked["deployment"] or None, asked["url"], target.headers).resolved()[1]
 
 
 def _driven(

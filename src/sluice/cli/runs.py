@@ -75,7 +75,7 @@ def _row(record: Record) -> tuple[Any, ...]:
 def _of(record: Record) -> str:
     asked, flow = record["endpoint"], record["flow"]
     if asked:
-        return "/".join(part for part in (asked["name"], asked["deployment"]) if part) or str(asked["url"])
+        return " ".join(part for part in (asked["name"] or asked["url"], asked["deployment"]) if part)
     return Path(flow["path"]).name if flow else "?"
 
 

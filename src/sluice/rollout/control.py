@@ -10,7 +10,7 @@ from sluice.errors import Busy, NotFound, SluiceError, StorageFailed
 from sluice.rollout import local
 from sluice.rollout.driver import drive, ended_of
 from sluice.rollout.files import Ended, Open, RolloutFolder, Started
-from sluice.rollout.models import Command, Order, Phase, State
+from sluice.rollout.models import ENDED, Command, Order, Phase, State
 from sluice.targets.local import traffic
 from sluice.targets.local.target import LocalTarget
 from sluice.traffic.router import Routing
@@ -50,15 +50,29 @@ def give(target: LocalTarget, endpoint: str, command: Command, who: str, step: i
 def retry(target: LocalTarget, endpoint: str) -> Ended:
     """Forget that the last walk was rolled back, so that the next `up` tries its goal again; return that walk.
 
-    Raises NotFound where the last walk ended well, or none did.
+    Raises NotFound where the last walk ended well, or none did; Busy while one that has ended waits for the last
+    requests in flight.
     """
     folder = local.folder_of(target, endpoint)
+    _await_its_end(folder, endpoint)
     history = folder.history()
     if not history or history[-1].phase is Phase.DONE:
         raise NotFound(f"endpoint {endpoint} has no rollout that was given up", remedy="Release it: sluice up")
     forgiven = replace(history[-1], forgiven=True)
     folder.remember(forgiven)
     return forgiven
+
+
+def _await_its_end(folder: RolloutFolder, endpoint: str) -> None:
+    """Wait until a walk that has ended is written down as such: else the one before it would be forgiven."""
+    deadline = time.monotonic() + _GIVE_UP_S
+    while (walk := folder.read()) and walk.state.phase in ENDED and is_open(folder):
+        if time.monotonic() > deadline:
+            raise Busy(
+                f"endpoint {endpoint}: its rollout still waits for the last requests in flight",
+                remedy=f"See it: sluice rollout status --endpoint {endpoint}; then try again.",
+            )
+        time.sleep(_POLL_S)
 
 
 def rollback(target: LocalTarget, endpoint: str, who: str) -> Open | Ended:
@@ -105,6 +119,7 @@ def _ended_blindly(target: LocalTarget, folder: RolloutFolder, who: str) -> Ende
     ended = ended_of(state, Started(walk or "damaged", state, {}), {}, time.time())
     ended = replace(ended, phase=Phase.ROLLED_BACK, says=f"its log was damaged; rolled back by {who}")
     folder.remember(ended)
+    folder.show(replace(state, phase=ended.phase, says=ended.says))  # an `up` that follows it looks there
     return ended
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sluice.spec.build_metric import build_metric, default_metrics
-from sluice.spec.nodes import Node, ScalarNode, dig, text, whole
+from sluice.spec.nodes import Node, ScalarNode, dig, mark_of, text, whole
 from sluice.spec.quantities import number, percent, seconds, share
+from sluice.spec.references import secret_or_literal
 from sluice.spec.rollout import (
     Compare,
     Evaluate,
@@ -27,6 +28,7 @@ from sluice.spec.rollout import (
     Webhook,
 )
 from sluice.spec.rollout_nodes import MetricNode, StepNode, metric_nodes, step_nodes
+from sluice.spec.terms import Value
 from sluice.spec.typed import address, default, flag, headers, listed, texts
 from sluice.spec.values import key_marks, local_path
 
@@ -172,11 +174,18 @@ def _record(node: Node) -> Record:
     )
 
 
+def _recipient(node: Node, written: str) -> Value:
+    """Return the address of a receiver: of Slack and Teams it is secret as a whole, wherever they are."""
+    if written not in {"slack", "teams"}:
+        return address(node, written)
+    return secret_or_literal(text(node, written) or "", mark_of(node, written))
+
+
 def _notify(node: Node, root: Path) -> Notify:
     forms = {"slack": NoticeForm.SLACK, "teams": NoticeForm.TEAMS, "webhook": NoticeForm.JSON}
     written = next((key for key in forms if text(node, key)), None)
     return Notify(
-        address=address(node, written) if written else "",
+        address=_recipient(node, written) if written else "",
         form=forms[written] if written else NoticeForm.JSON,
         headers=headers(node, "headers"),
         command=texts(node, "command"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -95,6 +96,14 @@ def test_the_access_log_names_the_deployment(door: Doors, replica: Replicas, bac
     assert first["request_id"] == "mine"
     assert (first["deployment"], first["kind"], first["status"], first["attempts"]) == ("blue", "live", 200, 1)
     assert (second["deployment"], second["kind"]) == ("green", "named")
+
+
+def test_what_a_caller_chooses_makes_no_long_lines(door: Doors, replica: Replicas, backend: Backends) -> None:
+    open_door = door(backend("blue", replica("b")), blue=100)
+    long = "a" * 20_000
+    assert open_door.ask(key=None, path=f"/{long}", headers={"x-request-id": long}).status == 401
+    open_door.wait(lambda: len(open_door.log()) == 1)
+    assert len(json.dumps(open_door.log()[0])) < 1500
 
 
 def test_weights_that_lose_requests_are_refused(door: Doors, replica: Replicas, backend: Backends) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from projects import wait_until
@@ -35,6 +36,22 @@ def stage(lent: Stage) -> Stage:
     return lent
 
 
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Have a port, as soon as who was killed has let go of it."""
+    with ExitStack() as stack:
+
+        def has_it() -> bool:
+            try:
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                return False
+            return True
+
+        wait_until(has_it)
+        yield
+
+
 def test_a_rollback_when_the_gatekeeper_hangs(stage: Stage) -> None:
     os.kill(stage.gatekeeper(), signal.SIGSTOP)
     taken_back = stage.project.call("rollback", "--yes")
@@ -48,8 +65,7 @@ def test_a_rollback_that_no_gateway_takes_does_not_say_that_it_went_back(stage: 
     stage.kill_all("supervisor.supervisord")
     for pid in supervised:
         killed(pid)
-    wait_until(lambda: not stage.pids("/envoy"))
-    with socket.create_server(("127.0.0.1", stage.endpoint.port)):
+    with taken(stage.endpoint.port):
         refused = stage.project.call("rollback", "--yes")
         assert (refused.returncode, stage.live()) == (1, CANARY_WEIGHTS), said(refused)
         assert control.is_open(stage.folder)

@@ -292,6 +292,12 @@ def test_what_looks_secret_is_kept_secret(text: str) -> None:
     assert "hidden-one" not in repr(of_steps(text))
 
 
+@pytest.mark.parametrize("form", ["slack", "teams"])
+def test_where_slack_and_teams_are_told_is_secret_wherever_it_is(form: str) -> None:
+    notify = f"notify: [{{{form}: 'https://relay.example.com/hidden-one'}}]"
+    assert "hidden-one" not in repr(built(f"endpoint_name: chat\nsteps: [weight: 10]\n{notify}\n").notify)
+
+
 def test_what_does_not_look_secret_stays_readable() -> None:
     found = of_steps('  - webhook: {url: "https://example.com/a?page=2", headers: {X-Monkey: a, Accept: b}}')
 

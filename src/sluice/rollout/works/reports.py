@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sluice.errors import StorageFailed
 from sluice.judging.verdicts import Verdict
+from sluice.rollout.show_words import cleaned
 from sluice.rollout.works.secrets import hidden
 from sluice.rollout.world import Json, Result
 from sluice.targets.local.files import write_private
@@ -38,10 +39,11 @@ def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
 def written(done: Done, folder: Path, name: str, secrets: Sequence[str] = ()) -> Result:
     """Write `NAME.json` and, where there are cases, `NAME-cases.jsonl`, for the owner's eyes only; return the result.
 
-    The secrets are taken out of all of it, for an answer may quote what it was asked with. A report that can't be
+    The secrets are taken out of all of it, for an answer may quote what it was asked with; and control characters out
+    of the line for people, which a terminal would obey. A report that can't be
     written changes no verdict: the line for people says so.
     """
-    says = hidden(done.says, secrets)
+    says = cleaned(hidden(done.says, secrets))
     report: Json = {"verdict": done.verdict.value, "says": says, **json.loads(hidden(json.dumps(done.report), secrets))}
     if done.cases:
         report |= {"cases": len(done.cases), "cases_file": f"{name}-cases.jsonl"}

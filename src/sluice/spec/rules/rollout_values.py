@@ -23,6 +23,7 @@ _PERCENTAGES = frozenset({"worse_by", "false_alarm", "percent"})
 _RECIPIENTS = ("slack", "teams", "webhook", "command", "file")
 _SENT = frozenset({"slack", "teams", "webhook"})
 _REFERENCE = "Give a reference: `${config:NAME}`, `${env:NAME}` or `${keyvault:VAULT/NAME}`."
+_SECRET = frozenset({"slack", "teams"})
 _INSIDE = re.compile(r"\$\{(config|env|keyvault):")
 
 Found = tuple[tuple[Step, ...], Node]
@@ -40,7 +41,7 @@ def addresses(node: Node) -> Iterator[Diagnostic]:
         elif not re.match(r"https?://[^/\s?#]", written) and not _stands_in(written):
             message = f"{name} is no address: it does not begin with `https://` or `http://`"
             yield error_at(found.at, message, "Write the whole address.", "address")
-        elif secret_address(written):
+        elif secret_address(written) or (path[-1] in _SECRET and not holds_placeholder(written)):
             yield warning_at(found.at, f"{name} seems to hold a secret in the open", _REFERENCE, "literal-secret")
 
 
