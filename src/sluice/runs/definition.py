@@ -155,4 +155,4 @@ def _without_effect(node: Node) -> Iterator[Diagnostic]:
     assert isinstance(node, MapNode)
     for key in (key for key in _ONLY_AZURE if key in node.entries):
         message = f"`{key}` has no effect on this machine; it is recorded with the run"
-        yield warning_at(mark_of(node, key), message, "It counts on Azure.", "only-azure")
+        yield warning_at(mark_of(node, key), message, "It counts on Azure.", "no-effect-here")
