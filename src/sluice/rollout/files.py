@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import Any
 from sluice.errors import StorageFailed
 from sluice.rollout.documents import plain, structured
 from sluice.rollout.machine import Record, replayed
-from sluice.rollout.models import Command, Order, Phase, Readings, State
+from sluice.rollout.models import ENDED, Command, Order, Phase, Readings, State
 from sluice.rollout.world import Tallied
 from sluice.spec.frozen import frozen_map
 from sluice.targets.local.files import locked, read_json, storage_errors, try_lock, write_json
@@ -183,6 +184,13 @@ class RolloutFolder:
     def show(self, state: State) -> None:
         """Write the state for those who look."""
         write_json(self.root / "state.json", plain(state))
+
+    def silent_s(self) -> float:
+        """Return for how many seconds nothing was written of an open walk; 0 where it has ended."""
+        state = self.shown()
+        if state is None or state.phase in ENDED:
+            return 0.0
+        return max(0.0, time.time() - self.log.stat().st_mtime)
 
     def shown(self) -> State | None:
         """Return the state as it was last shown."""

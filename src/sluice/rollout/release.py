@@ -29,6 +29,8 @@ from sluice.traffic.router import Routing
 from sluice.traffic.weights import Weights
 
 _LOOK_EVERY_S = 0.2
+# A gatekeeper writes into the log every few seconds, whatever happens, until the walk has ended.
+_HUNG_S = 60.0
 _WAITING = frozenset({Phase.PAUSED, Phase.BAKING, Phase.HELD})
 
 
@@ -180,8 +182,10 @@ def _dismissed(target: LocalTarget, folder: RolloutFolder, walk: Open) -> None:
 
 
 def _attended(target: LocalTarget, folder: RolloutFolder, walk: Open, since: float) -> float:
-    """Have the gatekeeper started again where none was there for a while; return since when there is none."""
+    """Have the gatekeeper started again where none was there for a while, or one hangs; return since when."""
     if folder.alive():
+        if folder.silent_s() > _HUNG_S:
+            local.dismiss(target, walk.state.walk.endpoint)
         return time.monotonic()
     if time.monotonic() - since > 10:
         local.supervise(target, walk.state.walk.endpoint)

@@ -28,6 +28,7 @@ _TIMEOUTS: Final = frozenset({"UT", "UMSDR", "SI"})
 _BROKEN: Final = frozenset({"UC", "UR", "UPE"}) | _TIMEOUTS
 # No route, no cluster, no healthy replica, no connection to it, connection gone, no retry left.
 _LOST: Final = frozenset({"NR", "NC", "UH", "UF", "UC", "URX"})
+_SCORES: Final = "POST"
 _CALLER_LEFT: Final = "DC"
 # What the caller sent is not HTTP: he can break off his own body so, behind the door.
 _CALLER_ERRED: Final = "DPE"
@@ -51,6 +52,7 @@ class Outcome(NamedTuple):
             answer that did not end, of the whole request.
         tokens: what the answer said it cost; None where it said nothing.
         began: as the log has it: UTC, ISO 8601, milliseconds; so texts are in the order of time.
+        method: of the request, such as POST.
     """
 
     deployment: str
@@ -62,6 +64,7 @@ class Outcome(NamedTuple):
     ms: float
     tokens: float | None
     began: str
+    method: str = _SCORES
 
     @property
     def reached(self) -> bool:
@@ -70,8 +73,8 @@ class Outcome(NamedTuple):
 
     @property
     def judged(self) -> bool:
-        """Whether a gate may look at it."""
-        return self.kind in JUDGED_KINDS and self.reached
+        """Whether a gate may look at it: pings and descriptions are not scored, and tell nothing of a model."""
+        return self.kind in JUDGED_KINDS and self.reached and self.method == _SCORES
 
     @property
     def failed(self) -> bool:
@@ -163,6 +166,7 @@ def _outcome(found: dict[str, Any]) -> Outcome:
         ms=served / 1000 if served is not None else _number(found.get("ms")) or 0.0,
         tokens=_told(found.get("tokens")),
         began=_text(found.get("time")),
+        method=_text(found.get("method")) or _SCORES,
     )
 
 

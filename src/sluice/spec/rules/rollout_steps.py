@@ -44,6 +44,15 @@ def pauses(node: Node) -> Iterator[Diagnostic]:
             yield error_at(mark_of(node, *step.path("says")), message, "Keep one of the two.", "rollout-step")
 
 
+# Clients of HTTP send these by themselves, or the gateway asks for them.
+_EVERYBODYS = frozenset(
+    {
+        "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host",
+        "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id",
+    }
+)  # fmt: skip
+
+
 def headers(node: Node) -> Iterator[Diagnostic]:
     """A header step says who is meant, and leaves alone the header that picks a deployment by its name."""
     for step in step_nodes(node):
@@ -60,6 +69,10 @@ def headers(node: Node) -> Iterator[Diagnostic]:
         if (text(body, "name") or "").lower() == "azureml-model-deployment":
             message = f"`{dotted((*path, 'name'))}` is the header by which a caller picks any deployment"
             yield error_at(mark_of(node, *path, "name"), message, "Use another header.", "rollout-header")
+        if (text(body, "name") or "").lower() in _EVERYBODYS and "values" not in body.entries:
+            message = f"`{dotted((*path, 'name'))}` is a header that every request has: all callers would be meant"
+            remedy = "Add `values`, or use a header of your own."
+            yield error_at(mark_of(node, *path, "name"), message, remedy, "rollout-header")
 
 
 def rising(node: Node) -> Iterator[Diagnostic]:

@@ -78,6 +78,8 @@ def test_gates_look_at_weights_and_cohorts_only(ended: Ended) -> None:
     assert ended(kind="cohort").judged
     assert not ended(kind="named").judged
     assert not ended(kind=None).judged
+    assert not ended(method="GET").judged
+    assert not ended(method="OPTIONS").judged
 
 
 def test_who_was_refused_at_the_door_is_nobodys_request(ended: Ended) -> None:
