@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from projects import Load, Project
-from rollout_project import give_all_to, live, rollout, write_deployment, write_rollout
+from rollout_project import give_all_to, live, write_deployment, write_rollout
 
 pytestmark = pytest.mark.process
 
@@ -26,6 +27,11 @@ def switch_to_green(project: Project, steps: str = CANARY, **green: str) -> None
     give_all_to(project, {"green": 100})
 
 
+def last_walk(project: Project) -> dict[str, Any]:
+    walk: dict[str, Any] = json.loads(project.must("rollout", "history", "--json"))["rollouts"][0]
+    return walk
+
+
 def test_a_good_green_reaches_all_of_the_traffic(books: Project) -> None:
     switch_to_green(books)
     with Load(books.port(), books.key()) as load:
@@ -36,9 +42,10 @@ def test_a_good_green_reaches_all_of_the_traffic(books: Project) -> None:
 
     assert live(books) == {"green": 100}
     assert load.failed == []
-    history = json.loads(books.must("rollout", "history", "--json"))
+    assert last_walk(books)["phase"] == "done"
+    assert last_walk(books)["lost_to_the_switch"] == 0
+    assert set(last_walk(books)["receipt"]) == {"before", "during", "after"}
     assert books.call("up", "--yes").returncode == 0
-    assert history, rollout(books)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,9 @@ def test_a_bad_green_is_stopped_and_blue_has_all_again(books: Project, fault: di
     assert said in done.stdout + done.stderr
     assert "rolled back" in done.stdout + done.stderr
     assert load.total > 0
+    # A replica that died looks to the gateway like one that a switch took away.
+    assert last_walk(books)["phase"] == "rolled_back"
+    assert last_walk(books)["lost_to_the_switch"] == 0 or "DIES_AT" in fault
 
     again = books.call("up", "--yes")
     assert again.returncode == 3
