@@ -35,7 +35,8 @@ down: setup ## Take down what `make up` deployed
 
 test: setup ## Everything: the gate, all tests with real processes and engine, the wheel
 	@$(PARALLEL) $(STATIC)
-	@$(BIN)/pytest tests
+	@$(BIN)/pytest -n 2 tests/unit
+	@$(BIN)/pytest tests --ignore=tests/unit
 	@$(PARALLEL) check-wheel
 
 check: setup ## The quick gate: format, lint, types, import laws, unit tests
