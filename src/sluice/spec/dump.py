@@ -80,7 +80,7 @@ def _(spec: Identity, _folder: Path) -> Data:
 
 @_dump.register
 def _(spec: Deployment, folder: Path) -> Data:
-    return _written(
+    written = _written(
         {
             "name": spec.name,
             "endpoint_name": spec.endpoint_name,
@@ -103,6 +103,9 @@ def _(spec: Deployment, folder: Path) -> Data:
             "properties": spec.properties,
         }
     )
+    # An environment or a model that says nothing is not the same as none.
+    said_nothing: Data = {key: {} for key in ("model", "environment") if getattr(spec, key) is not None}
+    return said_nothing | written
 
 
 @_dump.register
