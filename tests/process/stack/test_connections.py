@@ -177,13 +177,13 @@ def test_a_changed_secret_reaches_what_runs_without_losing_a_request(town: Town)
     )
 
 
-def test_a_secret_lies_in_two_private_files_and_nowhere_else(town: Town) -> None:
+def test_a_secret_lies_in_three_private_files_and_nowhere_else(town: Town) -> None:
     secrets = [key.encode() for key in (KEY, NEXT_KEY, OTHER_KEY)]
     files = [path for path in town.project.root.rglob("*") if path.is_file()]
     holders = [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
     places = {path.relative_to(town.project.root / ".sluice/local/dev").parts[0] for path in holders}
 
-    assert places == {"connections", "replicas"}
+    assert places == {"connections", "endpoints", "replicas"}
     assert {path.stat().st_mode & 0o777 for path in holders} == {0o600}
     for line in processes_of(town.project.root):
         process = Path("/proc") / line.split()[0]
